@@ -1,0 +1,88 @@
+"""What readers may ask of a shard: keys, accounts, usage. Each answer is atomic and only given by a ready shard."""
+
+from dataclasses import dataclass
+
+from ledger.script import load
+from ledger.shard import Shard
+from ledger.usage import MONTH_DAYS
+from metering.account import Account
+from metering.api_key import ApiKeyRecord
+from metering.meters import CATALOGUE
+from metering.span import DAY_HOURS, Span
+
+_FIND_KEY = load("find_key")
+_FIND_ACCOUNT = load("find_account")
+_READ_USAGE = load("read_usage")
+
+
+class NotReadyError(Exception):
+    """The shard is being folded: what it holds may be less than what was shown before. Try again soon."""
+
+
+class AccountChangedError(Exception):
+    """The account's record is not the one that the question was drawn from; `record` is today's."""
+
+    def __init__(self, record: bytes) -> None:
+        super().__init__("the account's record has changed")
+        self.record = record
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Units per meter in catalogue order. `as_of_ms` is the last moment (Unix ms) the shard was caught up."""
+
+    units: tuple[int, ...]
+    as_of_ms: int
+
+
+async def find_key(shard: Shard, key_hash: str) -> ApiKeyRecord | None:
+    """The record of an API key's hash, or None for an unknown or revoked key. `shard` is the hash's own.
+
+    Raises:
+        NotReadyError: the shard can't tell yet.
+    """
+    status, *rest = await shard.run(_FIND_KEY, [shard.keys.api_keys], [key_hash])
+    if status == b"NOT_READY":
+        raise NotReadyError
+    return ApiKeyRecord.model_validate_json(rest[0]) if rest else None
+
+
+async def find_account(shard: Shard, account: str) -> bytes:
+    """The account's record as its log has it; empty for none.
+
+    Raises:
+        NotReadyError: the shard can't tell yet.
+    """
+    status, *rest = await shard.run(_FIND_ACCOUNT, [shard.keys.accounts], [account])
+    if status == b"NOT_READY":
+        raise NotReadyError
+    return bytes(rest[0])
+
+
+def parse_account(record: bytes) -> Account:
+    """An account from its record; an account without one has no facts."""
+    return Account.model_validate_json(record) if record else Account()
+
+
+async def read_usage(shard: Shard, account: str, record: bytes, span: Span) -> Totals:
+    """An account's units over a span that was drawn from its `record`.
+
+    Raises:
+        NotReadyError: the shard is being folded.
+        AccountChangedError: the record is another one now; draw the span again.
+    """
+    names = [shard.keys.accounts]
+    args: list[str | bytes | int] = [account, record, len(CATALOGUE), *(meter.index for meter in CATALOGUE)]
+    for days in span.days:
+        names.append(shard.keys.days(account, days.month))
+        args += (MONTH_DAYS, days.first - 1, days.last - 1)
+    for hours in span.hours:
+        names.append(shard.keys.hours(account, hours.day))
+        args += (DAY_HOURS, hours.first, hours.last)
+    status, *rest = await shard.run(_READ_USAGE, names, args)
+    if status == b"NOT_READY":
+        raise NotReadyError
+    if status == b"CHANGED":
+        raise AccountChangedError(bytes(rest[0]))
+    as_of, *units = rest
+    return Totals(tuple(int(value) for value in units), int(as_of))

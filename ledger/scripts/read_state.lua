@@ -1,0 +1,2 @@
+-- KEYS: 1 fences
+return redis.call('HGETALL', KEYS[1])

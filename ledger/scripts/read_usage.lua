@@ -1,0 +1,22 @@
+-- Sums an account's units per meter over whole days and single hours, while the shard is ready and the account's
+-- record is still the one that the caller drew the period from.
+-- KEYS: 1 fences, 2 accounts; then the hashes to read
+-- ARGV: 1 account, 2 its record or '', 3 meters; the meters' indexes; then per hash: fields per meter, first, last
+local fences = redis.call('HMGET', KEYS[1], 'ready', 'ready.as_of')
+if fences[1] ~= string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') then return {'NOT_READY'} end
+local record = redis.call('HGET', KEYS[2], ARGV[1]) or ''
+if record ~= ARGV[2] then return {'CHANGED', record} end
+local meters, reply = tonumber(ARGV[3]), {'USAGE', fences[2]}
+for m = 1, meters do
+  local total = 0
+  for k = 3, #KEYS do
+    local arg = 4 + meters + (k - 3) * 3
+    local base, fields = ARGV[3 + m] * ARGV[arg], {}
+    for field = tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]) do fields[#fields + 1] = base + field end
+    for _, units in pairs(redis.call('HMGET', KEYS[k], unpack(fields))) do
+      if units then total = total + units end
+    end
+  end
+  reply[2 + m] = string.format('%.0f', total)
+end
+return reply

@@ -1,0 +1,90 @@
+"""Where a shard stands: its fences, incarnation, dedupe blocks and conservation counters."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from ledger.script import load
+from ledger.shard import Shard
+from metering.counting import Mark
+from metering.dedupe import oldest_block
+
+_OPEN = load("open_shard")
+_READ = load("read_state")
+
+
+class Log(StrEnum):
+    """The logs that fold into a shard; the value names the log's fence."""
+
+    USAGE = "usage"
+    ACCOUNTS = "accounts"
+    API_KEYS = "keys"
+    PUSHES = "pushes"
+
+
+@dataclass(frozen=True, slots=True)
+class Conservation:
+    """Records of the usage log by their fate. `read` is always the sum of the others."""
+
+    read: int
+    counted: int
+    duplicate: int
+    dead: int
+    rerouted: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardState:
+    """A reading of the fences hash. `sets` and `members` are by dedupe block; `as_of_ms` is Unix milliseconds."""
+
+    incarnation: str
+    fences: dict[Log, int]
+    marks: dict[Log, Mark]
+    high_ms: int
+    sets: dict[int, int]
+    members: dict[int, int]
+    conservation: Conservation
+    identity: bytes | None
+    as_of_ms: int | None
+
+    @classmethod
+    def parse(cls, reply: list[bytes]) -> Self:
+        """From the reply of HGETALL."""
+        raw = {name.decode(): value for name, value in zip(reply[::2], reply[1::2], strict=True)}
+        return cls(
+            incarnation=raw.get("incarnation", b"").decode(),
+            fences={log: int(raw[log]) for log in Log if log in raw},
+            marks={log: _mark(raw[f"{log}.last"]) for log in Log if f"{log}.last" in raw},
+            high_ms=int(raw.get("high_ms", 0)),
+            sets=_numbered(raw, "sets:"),
+            members=_numbered(raw, "members:"),
+            conservation=Conservation(**{name: int(raw.get(name, 0)) for name in _FATES}),
+            identity=raw.get("identity"),
+            as_of_ms=int(raw["ready.as_of"]) if "ready.as_of" in raw else None,
+        )
+
+    def live_sets(self, block: int) -> dict[int, int]:
+        """The blocks that a record in `block` is looked up in, with their number of sets, without `block` itself."""
+        oldest = oldest_block(block)
+        return {number: sets for number, sets in self.sets.items() if oldest <= number < block}
+
+
+_FATES = ("read", "counted", "duplicate", "dead", "rerouted")
+
+
+def _numbered(raw: dict[str, bytes], prefix: str) -> dict[int, int]:
+    return {int(name.removeprefix(prefix)): int(value) for name, value in raw.items() if name.startswith(prefix)}
+
+
+def _mark(value: bytes) -> Mark:
+    return Mark(*(int(part) for part in value.split(b":")))
+
+
+async def open_shard(shard: Shard, log: Log, *, earliest: int, incarnation: str) -> ShardState:
+    """The shard's state, after an empty shard was given `incarnation` and an unread log its first fence."""
+    return ShardState.parse(await shard.run(_OPEN, [], [incarnation, log.value, earliest]))
+
+
+async def read_state(shard: Shard) -> ShardState:
+    """The shard's state as it is."""
+    return ShardState.parse(await shard.run(_READ, [], []))

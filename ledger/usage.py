@@ -1,0 +1,68 @@
+"""The usage fold, second half: one call per batch, atomically."""
+
+from ledger.answer import Answer, read_answer
+from ledger.keys import ShardKeys
+from ledger.script import load
+from ledger.shard import Shard
+from metering.counting import Mark, UsageBatch
+from metering.row import bucket_key
+from metering.span import DAY_HOURS, month_and_day
+
+_APPLY = load("apply_usage")
+MONTH_DAYS = 31  # fields per meter in a month's hash
+
+
+async def apply_usage(shard: Shard, batch: UsageBatch, *, earlier_sets: dict[int, int], sets: int) -> Answer:
+    """Counts a batch if the shard stands at its start. The answer's value is the duplicates found in the state.
+
+    Args:
+        shard: the batch's shard.
+        batch: what the records amount to.
+        earlier_sets: number of sets of each earlier dedupe block that is still looked up.
+        sets: number of sets of the batch's own block.
+    """
+    keys = shard.keys
+    names = [keys.due, keys.due_order]
+    args: list[str | bytes | int] = [
+        *(batch.start, batch.end, batch.high_ms, mark_text(batch.last), batch.block, sets),
+        *(batch.read, batch.duplicates, len(batch.rejected), len(batch.misplaced)),
+        *(len(batch.groups), 1 + len(earlier_sets), len(batch.counters)),
+    ]
+    for index, group in batch.groups.items():
+        names.append(keys.remembered(batch.block, index % sets))
+        names.extend(keys.remembered(block, index % count) for block, count in earlier_sets.items())
+        args.append(len(group.members))
+        args.append(group.corrections.tobytes())
+        args.extend(group.members)
+    _add_counters(keys, batch, names, args)
+    return read_answer(await shard.run(_APPLY, names, args))
+
+
+def _add_counters(keys: ShardKeys, batch: UsageBatch, names: list[str], args: list[str | bytes | int]) -> None:
+    position: dict[str, int] = {}
+
+    def at(name: str) -> int:
+        """The 1-based place of a key among KEYS, declared once."""
+        place = position.get(name)
+        if place is None:
+            names.append(name)
+            place = position[name] = 1 + len(names)  # the fences hash is KEYS[1]
+        return place
+
+    for (account, meter, hour), units in zip(batch.counters, batch.units, strict=True):
+        day, hour_of_day = divmod(hour, DAY_HOURS)
+        month, day_of_month = month_and_day(day)
+        args += (
+            at(keys.hours(account, day)),
+            meter * DAY_HOURS + hour_of_day,
+            at(keys.days(account, month)),
+            meter * MONTH_DAYS + day_of_month - 1,
+            bucket_key(account, meter, hour),
+            hour,
+            units,
+        )
+
+
+def mark_text(mark: Mark | None) -> str:
+    """A mark as the fences hash keeps it; empty for none."""
+    return "" if mark is None else f"{mark.offset}:{mark.append_ms}:{mark.crc}"

@@ -1,0 +1,28 @@
+"""An account's billing facts, as `billing.accounts` records them."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from metering.limits import ACCOUNT_PATTERN
+
+AccountId = Annotated[str, StringConstraints(pattern=ACCOUNT_PATTERN)]
+StripeCustomerId = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
+
+
+class Account(BaseModel):
+    """What is known of an account beyond its usage.
+
+    `anchor` and `subscription_start` are Unix seconds. Without a customer, usage is counted and waits; without an
+    anchor, periods are UTC calendar months; without a subscription start, all usage is billable.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    customer: StripeCustomerId | None = None
+    anchor: Annotated[int, Field(ge=0)] | None = None
+    subscription_start: Annotated[int, Field(ge=0)] | None = None
+
+    def to_json(self) -> bytes:
+        """The record's value: only what is set."""
+        return self.model_dump_json(exclude_none=True).encode()

@@ -1,0 +1,192 @@
+"""The usage fold, first half: what a batch of records of one partition amounts to.
+
+Everything that can be decided from the records alone is decided here, in one pass: which records are rejected,
+which belong to another partition, which repeat an identity within the batch, and what the rest adds to which
+counter. Duplicates of earlier batches are only known to the shard's state; so each remembered identity travels
+with its counter and quantity, and the script takes back what the state already holds.
+"""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import NamedTuple, Protocol
+from zlib import crc32
+
+from metering.bucket import hour_of
+from metering.dedupe import block_of, oldest_block
+from metering.event import read_event
+from metering.partition import partition_of
+from metering.reject import Reject
+
+ORIGIN_TOPIC = "origin.topic"
+ORIGIN_PARTITION = "origin.partition"
+ORIGIN_OFFSET = "origin.offset"
+ORIGIN_TIME = "origin.time"
+
+
+class LogRecord(Protocol):
+    """A record as the Kafka clients give it; `timestamp` is the append time in Unix milliseconds."""
+
+    @property
+    def offset(self) -> int: ...  # noqa: D102
+    @property
+    def timestamp(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
+
+
+class Counter(NamedTuple):
+    """What is counted separately: one account's meter in one bucket."""
+
+    account: str
+    meter: int
+    hour: int
+
+
+class Mark(NamedTuple):
+    """The last record applied, by which a truncated or recreated topic is recognised."""
+
+    offset: int
+    append_ms: int
+    crc: int
+
+
+class Misplaced(NamedTuple):
+    """A countable record whose account belongs to another partition."""
+
+    record: LogRecord
+    account: str
+    partition: int
+
+
+class Rejected(NamedTuple):
+    """A record that can't be counted, and why."""
+
+    record: LogRecord
+    reject: Reject
+
+
+@dataclass(slots=True)
+class Group:
+    """Members that share a dedupe set, each with (index into the counters, quantity) in `corrections`."""
+
+    members: list[int] = field(default_factory=list)
+    corrections: array[int] = field(default_factory=lambda: array("I"))
+
+
+@dataclass(slots=True)
+class UsageBatch:
+    """A run of one partition's log, [start, end), decided as far as the records alone allow.
+
+    `high_ms` is the highest append time seen up to here, `block` the dedupe block that the run falls into.
+    `counters` and `units` run in parallel.
+    """
+
+    partition: int
+    start: int
+    end: int
+    high_ms: int
+    block: int
+    read: int = 0
+    duplicates: int = 0
+    last: Mark | None = None
+    rejected: list[Rejected] = field(default_factory=list)
+    misplaced: list[Misplaced] = field(default_factory=list)
+    counters: list[Counter] = field(default_factory=list)
+    units: list[int] = field(default_factory=list)
+    groups: dict[int, Group] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """What a consumer hands over: the records of [start, end); offsets may jump (transactions, compaction)."""
+
+    start: int
+    end: int
+    records: Sequence[LogRecord]
+
+
+def mark_of(record: LogRecord) -> Mark:
+    """The record's mark: our own CRC-32 over key, value and timestamp."""
+    crc = crc32(record.value or b"", crc32(record.key or b""))
+    return Mark(record.offset, record.timestamp, crc32(str(record.timestamp).encode(), crc))
+
+
+def usage_batches(
+    interval: Interval, *, partition: int, partitions: int, high_ms: int, set_groups: int
+) -> Iterator[UsageBatch]:
+    """Decides an interval, as one batch per dedupe block that it touches: nearly always one.
+
+    Args:
+        interval: what was read.
+        partition: the partition it was read from.
+        partitions: how many the topic has.
+        high_ms: the highest append time of the records before the interval.
+        set_groups: the largest number of sets of any live dedupe block.
+    """
+    start, records = interval.start, list(interval.records)
+    while True:
+        block = block_of(max(high_ms, records[0].timestamp if records else 0))
+        run = list(takewhile(lambda record: block_of(max(high_ms, record.timestamp)) <= block, records))  # noqa: B023
+        rest = records[len(run) :]
+        batch = UsageBatch(partition, start, rest[0].offset if rest else interval.end, high_ms, block)
+        _decide(batch, run, partitions, set_groups)
+        yield batch
+        if not rest:
+            return
+        start, records, high_ms = batch.end, rest, batch.high_ms
+
+
+def _decide(batch: UsageBatch, records: Sequence[LogRecord], partitions: int, set_groups: int) -> None:
+    """One pass over the records; local names because this loop is what the aggregator's time is spent in."""
+    seen: set[int] = set()
+    index: dict[tuple[str, int, int], int] = {}
+    units, groups, partition = batch.units, batch.groups, batch.partition
+    high_ms, oldest_ms_block = batch.high_ms, oldest_block(batch.block)
+    duplicates = 0
+    for record in records:
+        high_ms = max(high_ms, record.timestamp)
+        origin_ms = origin_time(record) if record.headers else None
+        event = read_event(record.value, high_ms if origin_ms is None else origin_ms)
+        if isinstance(event, Reject):
+            batch.rejected.append(Rejected(record, event))
+            continue
+        member, account, meter, time, quantity = event
+        home = partition_of(account, partitions)
+        if home != partition:
+            batch.misplaced.append(Misplaced(record, account, home))
+            continue
+        if member in seen or (origin_ms is not None and block_of(origin_ms) < oldest_ms_block):
+            duplicates += 1
+            continue
+        seen.add(member)
+        counter = (account, meter, hour_of(time))
+        at = index.get(counter)
+        if at is None:
+            at = index[counter] = len(units)
+            units.append(quantity)
+        else:
+            units[at] += quantity
+        group = groups.get(member % set_groups)
+        if group is None:
+            group = groups[member % set_groups] = Group()
+        group.members.append(member)
+        group.corrections.append(at)
+        group.corrections.append(quantity)
+    batch.high_ms, batch.duplicates, batch.read = high_ms, duplicates, len(records)
+    batch.counters = [Counter(*key) for key in index]
+    if records:
+        batch.last = mark_of(records[-1])
+
+
+def origin_time(record: LogRecord) -> int | None:
+    """The append time at the origin, for a copy that was re-routed; None for an original."""
+    for name, value in record.headers:
+        if name == ORIGIN_TIME and value.isdigit():
+            return int(value)
+    return None

@@ -1,0 +1,47 @@
+"""Date-times as RFC 3339 writes them, to whole Unix seconds."""
+
+from datetime import UTC, date, datetime
+from functools import lru_cache
+
+# RFC 3339, section 5.6. Second 60 is a leap second; hours stop at 23. Written for Rust's regex engine as well.
+PATTERN = (
+    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]"
+    r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
+    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+
+_UNIX_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_LAST_MINUTE_OF_DAY = 23 * 60 + 59
+
+
+@lru_cache(maxsize=4096)
+def _day(text: str) -> int:
+    """Days since 1970-01-01 of `YYYY-MM-DD`; ValueError for a day that the month does not have."""
+    return date.fromisoformat(text).toordinal() - _UNIX_EPOCH_DAY
+
+
+def to_unix(text: str) -> int:
+    """Whole Unix seconds of a text that matches `PATTERN`; a fraction of a second is dropped.
+
+    A leap second (:60) is the last second of its UTC day, as in POSIX time without a place of its own: it is
+    read as :59, so that it stays in the hour that it names.
+
+    Raises:
+        ValueError: the month has no such day, or :60 is not at the end of a UTC day (RFC 3339, 5.6 and 5.7).
+    """
+    minute = _day(text[:10]) * 1440 + int(text[11:13]) * 60 + int(text[14:16])
+    last = text[-1]
+    if last not in "Zz":
+        offset = int(text[-5:-3]) * 60 + int(text[-2:])
+        minute += offset if text[-6] == "-" else -offset
+    second = int(text[17:19])
+    if second == 60:
+        if minute % 1440 != _LAST_MINUTE_OF_DAY:
+            raise ValueError("second 60 is a leap second and ends a UTC day (23:59:60Z)")
+        second = 59
+    return minute * 60 + second
+
+
+def from_unix(seconds: int) -> str:
+    """Unix seconds as RFC 3339 in UTC, with a Z."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

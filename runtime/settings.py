@@ -1,0 +1,72 @@
+"""Settings, read once at the top of each process from environment variables that begin with `BILLING_`.
+
+Each class is one concern; a process combines the ones it needs (`class ApiSettings(RedisSettings, ...)`).
+"""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# The key that the Stripe double accepts by convention; no real Stripe account has it.
+DOUBLE_API_KEY = "sk_test_double"
+STRIPE_API_BASE = "https://api.stripe.com"
+STRIPE_METER_EVENTS_BASE = "https://meter-events.stripe.com"
+
+
+class Settings(BaseSettings):
+    """The common prefix; unknown variables are ignored, because every process sees the whole environment."""
+
+    model_config = SettingsConfigDict(env_prefix="BILLING_", extra="ignore")
+
+
+class ProcessSettings(Settings):
+    """What names a process: in logs, and as its static member id in Kafka's consumer groups."""
+
+    process_name: str = Field(default="", description="unique per running process; default: service and host name")
+
+
+class KafkaSettings(Settings):
+    """Where Kafka is, how to log in, and what the topics are called."""
+
+    kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: SecretStr = SecretStr("")
+    kafka_ssl_cafile: str | None = None
+    kafka_ssl_certfile: str | None = None
+    kafka_ssl_keyfile: str | None = None
+    kafka_replication_factor: int = Field(default=1, ge=1)
+    topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
+    partitions: int = Field(default=12, ge=1, description="partitions of every sharded topic: chosen once, for ever")
+
+
+class RedisSettings(Settings):
+    """Where the folded state lives."""
+
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    redis_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._:-]*$")
+
+
+class StripeSettings(Settings):
+    """How to reach Stripe, and how fast."""
+
+    stripe_api_key: SecretStr = SecretStr("")
+    stripe_api_base: str = STRIPE_API_BASE
+    stripe_meter_events_base: str = ""
+    stripe_transport: Literal["single"] = "single"
+    stripe_rate_limit: float = Field(default=800.0, gt=0, description="calls per second of the whole platform")
+    stripe_account: str = Field(default="", description="acct_...: where a restricted key may not read its account")
+
+    @model_validator(mode="after")
+    def _meter_events_base_follows(self) -> "StripeSettings":
+        if not self.stripe_meter_events_base:
+            real = self.stripe_api_base == STRIPE_API_BASE
+            self.stripe_meter_events_base = STRIPE_METER_EVENTS_BASE if real else self.stripe_api_base
+        return self
+
+    @property
+    def stripe_livemode(self) -> bool:
+        """True for a live key. Stripe's keys name their mode: sk_live_, rk_live_, sk_test_, rk_test_."""
+        return "_live_" in self.stripe_api_key.get_secret_value()[:8]
