@@ -7,7 +7,7 @@ from typing import Self
 from ledger.script import load
 from ledger.shard import Shard
 from metering.counting import Mark
-from metering.dedupe import oldest_block
+from metering.dedupe import DedupeWindow
 
 _OPEN = load("open_shard")
 _READ = load("read_state")
@@ -35,14 +35,13 @@ class Conservation:
 
 @dataclass(frozen=True, slots=True)
 class ShardState:
-    """A reading of the fences hash. `sets` and `members` are by dedupe block; `as_of_ms` is Unix milliseconds."""
+    """A reading of the fences hash. `as_of_ms` is Unix milliseconds."""
 
     incarnation: str
     fences: dict[Log, int]
     marks: dict[Log, Mark]
     high_ms: int
-    sets: dict[int, int]
-    members: dict[int, int]
+    window: DedupeWindow
     conservation: Conservation
     identity: bytes | None
     as_of_ms: int | None
@@ -56,17 +55,11 @@ class ShardState:
             fences={log: int(raw[log]) for log in Log if log in raw},
             marks={log: _mark(raw[f"{log}.last"]) for log in Log if f"{log}.last" in raw},
             high_ms=int(raw.get("high_ms", 0)),
-            sets=_numbered(raw, "sets:"),
-            members=_numbered(raw, "members:"),
+            window=DedupeWindow(_numbered(raw, "sets:"), _numbered(raw, "members:")),
             conservation=Conservation(**{name: int(raw.get(name, 0)) for name in _FATES}),
             identity=raw.get("identity"),
             as_of_ms=int(raw["ready.as_of"]) if "ready.as_of" in raw else None,
         )
-
-    def live_sets(self, block: int) -> dict[int, int]:
-        """The blocks that a record in `block` is looked up in, with their number of sets, without `block` itself."""
-        oldest = oldest_block(block)
-        return {number: sets for number, sets in self.sets.items() if oldest <= number < block}
 
 
 _FATES = ("read", "counted", "duplicate", "dead", "rerouted")

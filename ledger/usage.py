@@ -5,37 +5,43 @@ from ledger.keys import ShardKeys
 from ledger.script import load
 from ledger.shard import Shard
 from metering.counting import Mark, UsageBatch
+from metering.dedupe import DedupeWindow
 from metering.row import bucket_key
 from metering.span import DAY_HOURS, month_and_day
 
 _APPLY = load("apply_usage")
+_DROP_BLOCK = load("drop_block")
 MONTH_DAYS = 31  # fields per meter in a month's hash
 
 
-async def apply_usage(shard: Shard, batch: UsageBatch, *, earlier_sets: dict[int, int], sets: int) -> Answer:
+async def apply_usage(shard: Shard, batch: UsageBatch, window: DedupeWindow) -> Answer:
     """Counts a batch if the shard stands at its start. The answer's value is the duplicates found in the state.
 
     Args:
         shard: the batch's shard.
         batch: what the records amount to.
-        earlier_sets: number of sets of each earlier dedupe block that is still looked up.
-        sets: number of sets of the batch's own block.
+        window: the dedupe blocks as they are at the batch's start.
     """
-    keys = shard.keys
+    keys, sets, earlier = shard.keys, window.sets_of(batch.block), window.earlier(batch.block)
     names = [keys.due, keys.due_order]
     args: list[str | bytes | int] = [
         *(batch.start, batch.end, batch.high_ms, mark_text(batch.last), batch.block, sets),
         *(batch.read, batch.duplicates, len(batch.rejected), len(batch.misplaced)),
-        *(len(batch.groups), 1 + len(earlier_sets), len(batch.counters)),
+        *(len(batch.groups), 1 + len(earlier), len(batch.counters)),
     ]
     for index, group in batch.groups.items():
         names.append(keys.remembered(batch.block, index % sets))
-        names.extend(keys.remembered(block, index % count) for block, count in earlier_sets.items())
+        names.extend(keys.remembered(block, index % count) for block, count in earlier.items())
         args.append(len(group.members))
         args.append(group.corrections.tobytes())
         args.extend(group.members)
     _add_counters(keys, batch, names, args)
     return read_answer(await shard.run(_APPLY, names, args))
+
+
+async def drop_block(shard: Shard, block: int, sets: int) -> None:
+    """Forgets an expired dedupe block; doing it twice is harmless."""
+    await shard.run(_DROP_BLOCK, [shard.keys.remembered(block, index) for index in range(sets)], [block])
 
 
 def _add_counters(keys: ShardKeys, batch: UsageBatch, names: list[str], args: list[str | bytes | int]) -> None:

@@ -76,7 +76,7 @@ class Group:
     """Members that share a dedupe set, each with (index into the counters, quantity) in `corrections`."""
 
     members: list[int] = field(default_factory=list)
-    corrections: array[int] = field(default_factory=lambda: array("I"))
+    corrections: "array[int]" = field(default_factory=lambda: array("I"))
 
 
 @dataclass(slots=True)
@@ -127,7 +127,7 @@ def usage_batches(
         partition: the partition it was read from.
         partitions: how many the topic has.
         high_ms: the highest append time of the records before the interval.
-        set_groups: the largest number of sets of any live dedupe block.
+        set_groups: how many groups members are sorted into (`DedupeWindow.groups`).
     """
     start, records = interval.start, list(interval.records)
     while True:

@@ -5,7 +5,7 @@ always more than the 34 days that an event may be late by. A block spreads its m
 sets that is a power of two, so that members grouped for one block are grouped for every other as well.
 """
 
-from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 BLOCK_MS = 7 * 24 * 3600 * 1000
 BLOCKS_LOOKED_UP = 6
@@ -31,6 +31,35 @@ def sets_for(previous_members: int) -> int:
     return sets
 
 
-def expired_blocks(blocks: Iterable[int], current: int) -> list[int]:
-    """The blocks that no look-up needs any more."""
-    return [block for block in blocks if block < oldest_block(current)]
+@dataclass(slots=True)
+class DedupeWindow:
+    """The blocks that a shard remembers: number of sets, and of members, by block. A function of the fence."""
+
+    sets: dict[int, int] = field(default_factory=dict)
+    members: dict[int, int] = field(default_factory=dict)
+
+    def sets_of(self, block: int) -> int:
+        """The sets of a block: as it was opened, or as it would be opened now."""
+        return self.sets.get(block) or sets_for(self.members.get(block - 1, 0))
+
+    def earlier(self, block: int) -> dict[int, int]:
+        """The sets of each block before `block` that its records are looked up in."""
+        return {number: sets for number, sets in self.sets.items() if oldest_block(block) <= number < block}
+
+    def groups(self) -> int:
+        """Into how many groups members are sorted: as many as the largest block has sets, or the next one will."""
+        return max([MIN_SETS, *self.sets.values(), *(sets_for(count) for count in self.members.values())])
+
+    def remember(self, block: int, added: int) -> None:
+        """Notes that a block has `added` more members."""
+        self.sets[block] = self.sets_of(block)
+        self.members[block] = self.members.get(block, 0) + added
+
+    def expired(self, block: int) -> dict[int, int]:
+        """The blocks that no look-up needs once `block` is being filled, with their sets."""
+        return {number: sets for number, sets in self.sets.items() if number < oldest_block(block)}
+
+    def forget(self, block: int) -> None:
+        """Notes that a block is gone."""
+        self.sets.pop(block, None)
+        self.members.pop(block, None)

@@ -1,0 +1,37 @@
+"""`python -m aggregator`: counts the usage log until it is told to stop."""
+
+import asyncio
+import sys
+
+from faust import Worker
+
+from aggregator.app import create_app
+from aggregator.settings import AggregatorSettings
+from runtime.logs import configure_logging
+from runtime.redis import RedisUnsafeError, check_server, connect
+from runtime.topics import TopicMismatchError, verify_topics
+
+
+async def _check_redis(settings: AggregatorSettings) -> None:
+    client = connect(settings)
+    try:
+        await check_server(client)
+    finally:
+        await client.aclose()
+
+
+def main() -> None:
+    """Checks what the process stands on, then runs; exits with 1 where it may not or can't go on."""
+    configure_logging()
+    settings = AggregatorSettings()
+    try:
+        verify_topics(settings)
+        asyncio.run(_check_redis(settings))
+    except (TopicMismatchError, RedisUnsafeError) as error:
+        sys.exit(f"aggregator: {error}")
+    worker = Worker(create_app(settings), quiet=True, redirect_stdouts=False, override_logging=False)
+    worker.execute_from_commandline()
+
+
+if __name__ == "__main__":
+    main()

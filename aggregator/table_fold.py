@@ -1,0 +1,73 @@
+"""The folds of the compacted logs, accounts and API keys, into one shard."""
+
+from collections.abc import Callable
+
+from pydantic import ValidationError
+
+from aggregator.dead_letters import dead_letter
+from aggregator.publisher import Message, Publisher
+from ledger.answer import Answer
+from ledger.shard import Shard
+from ledger.state import Log, open_shard
+from ledger.tables import TableBatch, fold_table
+from metering.account import Account
+from metering.api_key import ApiKeyRecord
+from metering.counting import Interval, LogRecord, mark_of
+from metering.reject import Reject, RejectReason
+
+_RECORDS: dict[Log, type[Account] | type[ApiKeyRecord]] = {Log.ACCOUNTS: Account, Log.API_KEYS: ApiKeyRecord}
+
+
+class TableFold:
+    """Keeps the last valid record of each key; a record without a value (a tombstone) removes it.
+
+    A record that can't be read becomes a dead letter and the key keeps what it had.
+    """
+
+    def __init__(
+        self,
+        shard: Shard,
+        log: Log,
+        topics: tuple[str, str],
+        publisher: Publisher,
+        make_incarnation: Callable[[], str],
+    ) -> None:
+        self._shard = shard
+        self._log = log
+        self._topic, self._dead_letters = topics
+        self._publisher = publisher
+        self._make_incarnation = make_incarnation
+
+    async def open(self, earliest: int) -> int:
+        """The offset to read next."""
+        state = await open_shard(self._shard, self._log, earliest=earliest, incarnation=self._make_incarnation())
+        return state.fences[self._log]
+
+    async def apply(self, interval: Interval) -> Answer:
+        """Folds an interval."""
+        changes: dict[str, bytes | None] = {}
+        rejected: list[Message] = []
+        for record in interval.records:
+            reject = self._fault(record)
+            if reject is not None:
+                rejected.append(
+                    dead_letter(self._dead_letters, self._topic, self._shard.number, record, reject),
+                )
+            else:
+                changes[(record.key or b"").decode()] = record.value
+        if rejected:
+            await self._publisher.publish(rejected)
+        last = mark_of(interval.records[-1]) if interval.records else None
+        return await fold_table(self._shard, self._log, TableBatch(interval.start, interval.end, changes, last))
+
+    def _fault(self, record: LogRecord) -> Reject | None:
+        try:
+            if not record.key or not record.key.decode():
+                return Reject(RejectReason.INVALID_EVENT, "the record has no key")
+            if record.value is not None:
+                _RECORDS[self._log].model_validate_json(record.value)
+        except ValidationError as error:
+            return Reject(RejectReason.INVALID_EVENT, str(error.errors(include_url=False)[0]["msg"]))
+        except UnicodeDecodeError:
+            return Reject(RejectReason.INVALID_EVENT, "the key is not UTF-8")
+        return None

@@ -1,0 +1,90 @@
+"""The fold of the usage log into one shard."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aggregator.dead_letters import dead_letter
+from aggregator.publisher import Message, Publisher
+from aggregator.rerouting import rerouted_copy
+from ledger.answer import Answer, Verdict
+from ledger.shard import Shard
+from ledger.state import Log, open_shard
+from ledger.usage import apply_usage, drop_block
+from metering.counting import Interval, UsageBatch, usage_batches
+from metering.dedupe import DedupeWindow
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTopics:
+    """The log that is counted, and where its rejects go."""
+
+    usage: str
+    dead_letters: str
+
+
+class UsageFold:
+    """Counts one partition. Between calls it remembers what the last answer said of the shard's dedupe blocks.
+
+    That memory is as good as the fence: an answer other than APPLIED makes the consumer open the shard again.
+    """
+
+    def __init__(
+        self,
+        shard: Shard,
+        topics: UsageTopics,
+        partitions: int,
+        publisher: Publisher,
+        make_incarnation: Callable[[], str],
+    ) -> None:
+        self._shard = shard
+        self._topics = topics
+        self._partitions = partitions
+        self._publisher = publisher
+        self._make_incarnation = make_incarnation
+        self._high_ms = 0
+        self._window = DedupeWindow()
+
+    async def open(self, earliest: int) -> int:
+        """The offset to read next."""
+        state = await open_shard(self._shard, Log.USAGE, earliest=earliest, incarnation=self._make_incarnation())
+        self._high_ms, self._window = state.high_ms, state.window
+        return state.fences[Log.USAGE]
+
+    async def apply(self, interval: Interval) -> Answer:
+        """Counts an interval: nearly always in one call, in two where a dedupe block ends inside it.
+
+        What is rejected or belongs elsewhere is written and acknowledged before the fence may pass it.
+        """
+        answer = Answer(Verdict.STALE, None)
+        for batch in usage_batches(
+            interval,
+            partition=self._shard.number,
+            partitions=self._partitions,
+            high_ms=self._high_ms,
+            set_groups=self._window.groups(),
+        ):
+            answer = await self._apply_batch(batch)
+            if not answer.applied:
+                break
+        return answer
+
+    async def _apply_batch(self, batch: UsageBatch) -> Answer:
+        outgoing = self._outgoing(batch)
+        if outgoing:
+            await self._publisher.publish(outgoing)
+        answer = await apply_usage(self._shard, batch, self._window)
+        if answer.applied:
+            remembered = sum(len(group.members) for group in batch.groups.values()) - answer.value
+            self._high_ms = batch.high_ms
+            self._window.remember(batch.block, remembered)
+            for block, sets in self._window.expired(batch.block).items():
+                await drop_block(self._shard, block, sets)
+                self._window.forget(block)
+        return answer
+
+    def _outgoing(self, batch: UsageBatch) -> list[Message]:
+        topics, partition = self._topics, self._shard.number
+        return [
+            dead_letter(topics.dead_letters, topics.usage, partition, record, reject)
+            for record, reject in batch.rejected
+        ] + [rerouted_copy(topics.usage, partition, misplaced) for misplaced in batch.misplaced]

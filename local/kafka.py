@@ -1,0 +1,185 @@
+"""A real Apache Kafka for one machine: a single KRaft broker as a child process."""
+
+import base64
+import os
+import socket
+import subprocess
+import uuid
+from pathlib import Path
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from local.java import find_java
+from local.kafka_jars import kafka_jars
+from local.ports import LOOPBACK, free_ports, require_free
+from local.process import Command, ServerError, ServerProcess
+
+NODE_ID = 1
+FORMAT_SECONDS = 60.0
+# One attempt to get an answer; the caller's deadline bounds how many there are.
+ANSWER_MS = 2_000
+
+LOG_OPTIONS = (
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
+)
+# 330 MB resident in practice.
+JVM_OPTIONS = ("-Xmx512m", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true", *LOG_OPTIONS)
+# A run of under a second: the optimising compiler would only cost.
+FORMAT_OPTIONS = ("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *LOG_OPTIONS)
+
+SERVER_PROPERTIES = """\
+process.roles=broker,controller
+node.id={node_id}
+controller.quorum.voters={node_id}@{host}:{controller_port}
+listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=BROKER://{host}:{port}
+inter.broker.listener.name=BROKER
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={log_dir}
+
+# Topics are made by `billing topics` and say themselves how long they keep what; a misspelt name is an error.
+auto.create.topics.enable=false
+
+# There is one broker to replicate to.
+default.replication.factor=1
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+
+# A handful of groups and producers: three partitions spread them as well as 50, which the first consumer group
+# would wait for and every start after a kill would recover.
+offsets.topic.num.partitions=3
+transaction.state.log.num.partitions=3
+share.coordinator.state.topic.num.partitions=3
+
+# A first member need not wait 3 s for others to join.
+group.initial.rebalance.delay.ms=0
+
+# A killed broker may register again once its last session is over: 9 s by default, for brokers on other machines.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+
+# 128 MB by default, a quarter of this heap.
+log.cleaner.dedupe.buffer.size=33554432
+"""
+
+
+class KafkaServer(ServerProcess):
+    """One broker over one data directory, which holds the logs, the cluster's id and the configuration.
+
+    The data directory outlives the server, however it ends, and may be started again on other ports.
+    """
+
+    def __init__(  # noqa: PLR0913 - one argument per part that the machine provides
+        self,
+        *,
+        data: Path,
+        port: int,
+        controller_port: int,
+        java: Path,
+        class_path: list[Path],
+        log: Path | None = None,
+    ) -> None:
+        """`log` is where the broker's output goes, default `kafka.log` in the data directory."""
+        self.data = data.absolute()
+        self.port = port
+        self.controller_port = controller_port
+        self._java = str(java)
+        self._class_path = ["-cp", os.pathsep.join(map(str, class_path))]
+        self._properties = self.data / "server.properties"
+        self._log_dir = self.data / "log"
+        argv = [self._java, *JVM_OPTIONS, *self._class_path, "kafka.Kafka", str(self._properties)]
+        super().__init__("Kafka", Command(argv, log or self.data / "kafka.log"), self._answers)
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """What a client is told: host:port."""
+        return f"{LOOPBACK}:{self.port}"
+
+    def spawn(self) -> None:
+        """Write the configuration, format the data directory if it is new, start the broker.
+
+        Raises `PortTakenError` when another process has one of the ports, `ServerError` when formatting fails.
+        """
+        if not self.running:
+            require_free(self.port, "Kafka")
+            require_free(self.controller_port, "Kafka's controller")
+            self.data.mkdir(parents=True, exist_ok=True)
+            self._properties.write_text(self._configuration())
+            self._format()
+        super().spawn()
+
+    def _configuration(self) -> str:
+        return SERVER_PROPERTIES.format(
+            node_id=NODE_ID,
+            host=LOOPBACK,
+            port=self.port,
+            controller_port=self.controller_port,
+            log_dir=self._log_dir,
+        )
+
+    def _format(self) -> None:
+        """Format the log directory. Kafka writes meta.properties last, so its presence says that it is done."""
+        if (self._log_dir / "meta.properties").exists():
+            return
+        argv = [self._java, *FORMAT_OPTIONS, *self._class_path, "kafka.tools.StorageTool", "format"]
+        argv += ["--ignore-formatted", "--cluster-id", self._cluster_id(), "--config", str(self._properties)]
+        self.command.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.command.log.open("ab") as log:
+            formatted = subprocess.run(
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=FORMAT_SECONDS, check=False
+            )
+        if formatted.returncode != 0:
+            raise ServerError(f"Kafka could not format {self._log_dir}:\n{self.tail()}")
+
+    def _cluster_id(self) -> str:
+        """The id kept with the data; a new directory gets one: 22 characters of base64, as Kafka's Uuid prints it."""
+        kept = self.data / "cluster.id"
+        if not kept.exists():
+            # The leading "A" keeps the storage tool from reading an id that begins with "-" as an option.
+            kept.write_text("A" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22])
+        return kept.read_text()
+
+    def _answers(self) -> bool:
+        """Whether the broker describes its cluster and takes part in it: a fenced broker leads no partition."""
+        if not _listens(self.port):
+            return False
+        try:
+            with KafkaAdminClient(
+                bootstrap_servers=self.bootstrap_servers, bootstrap_timeout_ms=ANSWER_MS, request_timeout_ms=ANSWER_MS
+            ) as admin:
+                brokers = admin.describe_cluster()["brokers"]
+        except (KafkaError, OSError):
+            return False
+        return any(broker["broker_id"] == NODE_ID and not broker.get("is_fenced") for broker in brokers)
+
+
+def embedded_kafka(
+    data: Path, cache: Path, port: int | None = None, controller_port: int | None = None, log: Path | None = None
+) -> KafkaServer:
+    """A broker over `data`, not started yet, on this machine's Java and the jars in `cache` (downloaded if need be).
+
+    Ports that are not given are chosen among the free ones. Raises `JarError` if the jars cannot be brought.
+    """
+    spare = free_ports(2)
+    return KafkaServer(
+        data=data,
+        port=port or spare[0],
+        controller_port=controller_port or spare[1],
+        java=find_java(),
+        class_path=kafka_jars(cache.absolute()),
+        log=log,
+    )
+
+
+def _listens(port: int) -> bool:
+    """A cheap look before the client's expensive (and, when refused, noisy) one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((LOOPBACK, port)) == 0

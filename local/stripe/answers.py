@@ -1,0 +1,73 @@
+"""Idempotency keys: the stored answer of an executed request is replayed for the same key.
+
+Source: Stripe's idempotent requests. v1 stores what an executed request was answered, refusals included; v2 stores
+successes only and executes a refused request anew. Keys are forgotten 24 hours later.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from local.stripe.errors import IDEMPOTENCY, StripeError
+from local.stripe.store import Store
+
+KEPT_SECONDS = 24 * 3600
+_FORGET_EVERY_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered, and under which request id."""
+
+    status: int
+    body: bytes
+    request_id: str
+
+
+def fingerprint(method: str, path: str, body: bytes) -> bytes:
+    """What makes two requests the same."""
+    return hashlib.blake2b(b"%s %s\n%s" % (method.encode(), path.encode(), body), digest_size=16).digest()
+
+
+class Answers:
+    """The stored answers, and the keys whose first request is still in progress."""
+
+    def __init__(self, store: Store) -> None:
+        self._sql = store.connection
+        self._in_progress: set[tuple[str, bool]] = set()
+        self._forget_at = 0.0
+
+    def begin(self, key: str, *, livemode: bool, fingerprint: bytes, now: float) -> Answer | None:
+        """The stored answer, if any; else the key is in progress until `end`.
+
+        Raises:
+            StripeError: 400, when the key came with another request; 409, while its first request is in progress.
+        """
+        if (key, livemode) in self._in_progress:
+            message = "There is currently another in-progress request using this Idempotent Key."
+            raise StripeError(message, status=409, type=IDEMPOTENCY, code="idempotency_key_in_use")
+        row = self._sql.execute(
+            "SELECT fingerprint, status, body, request_id FROM answers WHERE key = ? AND livemode = ? AND at > ?",
+            (key, livemode, now - KEPT_SECONDS),
+        ).fetchone()
+        if row is None:
+            self._in_progress.add((key, livemode))
+            return None
+        if row[0] != fingerprint:
+            message = "Keys for idempotent requests can only be used with the same parameters they were first used with"
+            raise StripeError(f"{message}. Try using a key other than '{key}'.", type=IDEMPOTENCY)
+        return Answer(status=row[1], body=row[2], request_id=row[3])
+
+    def end(self, key: str, *, livemode: bool) -> None:
+        """The key's request was answered."""
+        self._in_progress.discard((key, livemode))
+
+    def keep(self, key: str, answer: Answer, *, livemode: bool, fingerprint: bytes, now: float) -> None:
+        """Store an answer, in the transaction of what it tells of."""
+        self._sql.execute(
+            "INSERT OR REPLACE INTO answers (key, livemode, fingerprint, at, status, request_id, body)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (key, livemode, fingerprint, now, answer.status, answer.request_id, answer.body),
+        )
+        if now >= self._forget_at:
+            self._sql.execute("DELETE FROM answers WHERE at <= ?", (now - KEPT_SECONDS,))
+            self._forget_at = now + _FORGET_EVERY_SECONDS

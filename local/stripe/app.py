@@ -1,0 +1,59 @@
+"""The wiring: which endpoints there are, and what they share."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from local.stripe import (
+    account,
+    customers,
+    event_summaries,
+    meter_events,
+    meters,
+    portal,
+    prices,
+    products,
+    subscriptions,
+)
+from local.stripe.answers import Answers
+from local.stripe.clock import Clock
+from local.stripe.control import control_routes
+from local.stripe.endpoint import Endpoint
+from local.stripe.gateway import Gateway
+from local.stripe.store import Store
+from local.stripe.tokens import Token, random_token
+
+ENDPOINTS: tuple[Endpoint[Any], ...] = (
+    *account.ENDPOINTS,
+    *customers.ENDPOINTS,
+    *event_summaries.ENDPOINTS,
+    *meter_events.ENDPOINTS,
+    *meters.ENDPOINTS,
+    *portal.ENDPOINTS,
+    *prices.ENDPOINTS,
+    *products.ENDPOINTS,
+    *subscriptions.ENDPOINTS,
+)
+
+
+def create_app(store: Store, clock: Clock, *, latency: float = 0.0, token: Token = random_token) -> FastAPI:
+    """The double as an application.
+
+    `latency` (seconds) is how long each of Stripe's endpoints takes to answer; `token` is the source of random ids.
+    The store belongs to the caller, who closes it.
+    """
+    gateway = Gateway(store, clock, token, latency, Answers(store))
+    app = FastAPI(
+        title="Stripe double",
+        openapi_url=None,
+        redirect_slashes=False,
+        exception_handlers={404: gateway.unknown, 405: gateway.unknown},
+        routes=[gateway.route(endpoint) for endpoint in ENDPOINTS],
+    )
+    app.include_router(control_routes(gateway))
+
+    @app.get("/healthz")
+    async def healthy() -> dict[str, str]:
+        return {"status": "ok"}
+
+    return app

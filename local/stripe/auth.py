@@ -1,0 +1,32 @@
+"""Who is calling: the shape of the API key decides, as this double has no accounts to look it up in."""
+
+import re
+
+from local.stripe.errors import StripeError
+
+_KEY = re.compile(r"(?:sk|rk)_(test|live)_[A-Za-z0-9_]+")
+_BEARER = "bearer "
+
+NO_KEY = (
+    "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth "
+    "(e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
+)
+
+
+def livemode_of(authorization: str) -> bool:
+    """Whether the header's key is a live one.
+
+    Raises:
+        StripeError: 401, when there is no key or it is not shaped sk_test_, rk_test_, sk_live_ or rk_live_.
+    """
+    if authorization[: len(_BEARER)].lower() != _BEARER:
+        raise StripeError(NO_KEY, status=401, code=None)
+    key = authorization[len(_BEARER) :].strip()
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise StripeError(f"Invalid API Key provided: {_redacted(key)}", status=401)
+    return match[1] == "live"
+
+
+def _redacted(key: str) -> str:
+    return key[:8] + "*" * max(0, len(key) - 12) + key[max(8, len(key) - 4) :]

@@ -1,0 +1,24 @@
+"""The double's own clock: it ticks like the real one and can be moved, so that a test needn't wait 24 hours."""
+
+import time
+from collections.abc import Callable
+
+
+class Clock:
+    """Wall time plus a movable offset, in Unix seconds."""
+
+    def __init__(self, wall: Callable[[], float] = time.time, offset: float = 0.0) -> None:
+        self._wall = wall
+        self.offset = offset
+
+    def now(self) -> float:
+        """The double's time, Unix seconds."""
+        return self._wall() + self.offset
+
+    def advance(self, seconds: float) -> None:
+        """Move by `seconds`; a negative number moves back."""
+        self.offset += seconds
+
+    def set(self, at: float) -> None:
+        """Move so that it is `at` (Unix seconds) now."""
+        self.offset = at - self._wall()

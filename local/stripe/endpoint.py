@@ -1,0 +1,62 @@
+"""What an endpoint is: a method, a path, its parameters, and a synchronous handler.
+
+A handler runs in one transaction and without interruption, so that it may check and then write.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from local.stripe.errors import Json
+from local.stripe.events import EventLog
+from local.stripe.lanes import Lane
+from local.stripe.objects import Objects
+from local.stripe.parameters import P
+from local.stripe.store import Store
+from local.stripe.tokens import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated request: whose state it sees, when, and what its path names."""
+
+    store: Store
+    livemode: bool
+    time: float
+    token: Token
+    path: dict[str, Any]
+
+    @property
+    def now(self) -> int:
+        """The double's time in whole Unix seconds, as v1 objects carry it."""
+        return int(self.time)
+
+    @property
+    def objects(self) -> Objects:
+        """The objects of the caller's mode."""
+        return Objects(self.store, livemode=self.livemode)
+
+    @property
+    def events(self) -> EventLog:
+        """The meter events of the caller's mode."""
+        return EventLog(self.store, livemode=self.livemode)
+
+    def new_id(self, prefix: str) -> str:
+        """A fresh id such as `cus_...`."""
+        return f"{prefix}_{self.token(14)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[P]):
+    """One of Stripe's endpoints. `lane` names the lane that a call holds, if any."""
+
+    method: str
+    path: str
+    params: type[P]
+    handle: Callable[[Call, P], Json]
+    lane: Callable[[Call, P], Lane | None] | None = None
+
+    @property
+    def v2(self) -> bool:
+        """Whether requests are JSON and errors have v2's shape."""
+        return self.path.startswith("/v2/")

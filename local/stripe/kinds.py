@@ -1,0 +1,8 @@
+"""The kinds of object that the double keeps: Stripe's `object` values."""
+
+CUSTOMER = "customer"
+METER = "billing.meter"
+PORTAL_CONFIGURATION = "billing_portal.configuration"
+PRICE = "price"
+PRODUCT = "product"
+SUBSCRIPTION = "subscription"

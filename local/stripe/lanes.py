@@ -1,0 +1,47 @@
+"""One call at a time per customer and meter.
+
+Source: Stripe's rate limits for meter events, "one concurrent call per customer per meter".
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local.stripe.errors import StripeError
+
+Lane = tuple[bool, str, str]
+"""Livemode, event name, customer."""
+
+_LIMITED = {"Stripe-Rate-Limited-Reason": "resource-specific"}
+
+
+class Lanes:
+    """The lanes with a call in progress."""
+
+    def __init__(self) -> None:
+        self._busy: set[Lane] = set()
+
+    @contextmanager
+    def hold(self, lane: Lane | None, *, v2: bool) -> Iterator[None]:
+        """Hold the lane while a call is in progress; a call without one is never refused.
+
+        Raises:
+            StripeError: 429, while another call holds it. v2 says too_many_concurrent_requests, v1 lock_timeout.
+        """
+        if lane is None:
+            yield
+            return
+        if lane in self._busy:
+            raise _too_many(v2=v2)
+        self._busy.add(lane)
+        try:
+            yield
+        finally:
+            self._busy.discard(lane)
+
+
+def _too_many(*, v2: bool) -> StripeError:
+    if v2:
+        message = "Too many concurrent requests for this customer and meter."
+        return StripeError(message, status=429, type=None, code="too_many_concurrent_requests", headers=_LIMITED)
+    message = "This object cannot be accessed right now because another API request is currently accessing it."
+    return StripeError(message, status=429, code="lock_timeout", headers=_LIMITED)

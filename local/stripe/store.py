@@ -1,0 +1,83 @@
+"""The double's state: one SQLite file, or memory. What a request committed survives a killed process."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS objects (
+    seq INTEGER PRIMARY KEY,
+    livemode INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    deleted INTEGER NOT NULL DEFAULT 0,
+    body TEXT NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS objects_by_id ON objects (kind, id, livemode);
+CREATE INDEX IF NOT EXISTS objects_by_owner ON objects (kind, livemode, owner);
+CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (kind, livemode);
+
+CREATE TABLE IF NOT EXISTS meter_events (
+    seq INTEGER PRIMARY KEY,
+    livemode INTEGER NOT NULL,
+    identifier TEXT NOT NULL,
+    received REAL NOT NULL,
+    event_name TEXT NOT NULL,
+    meter TEXT NOT NULL,
+    customer TEXT NOT NULL,
+    timestamp INTEGER NOT NULL,
+    value INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS meter_events_by_identifier ON meter_events (identifier, livemode, received);
+CREATE INDEX IF NOT EXISTS meter_events_by_minute ON meter_events (meter, customer, livemode, timestamp, value);
+
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT NOT NULL,
+    livemode INTEGER NOT NULL,
+    fingerprint BLOB NOT NULL,
+    at REAL NOT NULL,
+    status INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (key, livemode)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS answers_by_time ON answers (at);
+"""
+
+
+class Store:
+    """A connection and its schema. One event loop uses it, so that a transaction never interleaves with another."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.connection = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = NORMAL")
+        self.connection.executescript(_SCHEMA)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it, or, when an exception passes, nothing."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def fact(self, name: str) -> str | None:
+        """A single remembered value."""
+        row = self.connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def remember(self, name: str, value: str) -> None:
+        """Set a single remembered value."""
+        self.connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def close(self) -> None:
+        """Close the connection; the file stays."""
+        self.connection.close()

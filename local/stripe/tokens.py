@@ -1,0 +1,14 @@
+"""Random identifiers. The source of randomness is a parameter of the application."""
+
+import secrets
+import string
+from collections.abc import Callable
+
+Token = Callable[[int], str]
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+def random_token(length: int) -> str:
+    """`length` random letters and digits."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))

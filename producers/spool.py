@@ -1,0 +1,282 @@
+"""The disk spool: events that Kafka has not acknowledged, kept until it has.
+
+A directory of numbered segments. Each line of a segment is one record, `{"key": ..., "value": ...}`, and is on
+disk (fsync) before `append` returns. A segment is sent as a whole, oldest first, and deleted as a whole once Kafka
+has acknowledged all of it; a crash in between sends it again, which is exact, because the platform knows a
+duplicate by its id and source. Nothing is ever appended to a segment of an earlier run, so only a segment's last
+line can be torn, and a torn line is one that `append` did not return for.
+"""
+
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from producers.event import UsageRecord
+
+log = logging.getLogger(__name__)
+
+DEFAULT_MAX_BYTES = 256 * 1024 * 1024
+"""About a million events of 250 bytes: most of an hour of one busy service."""
+
+SEGMENT_BYTES = 1024 * 1024
+"""A segment is closed beyond this size: what one acknowledgement round sends, and a crash may send again."""
+
+_SUFFIX = ".jsonl"
+_NAME_DIGITS = 20
+
+
+class SpoolError(RuntimeError):
+    """The spool cannot do what was asked; the event was not accepted."""
+
+
+class SpoolFullError(SpoolError):
+    """The spool has reached its bound."""
+
+
+class SpoolLockedError(SpoolError):
+    """Another process, or another emitter of this one, uses the directory."""
+
+
+class SpoolClosedError(SpoolError):
+    """The spool, or the emitter that owns it, was closed."""
+
+
+class SpoolCorruptError(SpoolError):
+    """A complete line of a segment is not a record."""
+
+
+@dataclass(slots=True)
+class Segment:
+    """One file of the spool: how many events of it are complete, and its size in bytes up to there."""
+
+    path: Path
+    events: int = 0
+    size: int = 0
+
+
+class Spool:
+    """An append-only directory of events, used by one process at a time. Threads may share it.
+
+    Raises:
+        SpoolLockedError: the directory is in use.
+        SpoolCorruptError: a segment of an earlier run cannot be read.
+        OSError: the directory cannot be made or written.
+    """
+
+    def __init__(
+        self, directory: Path, *, max_bytes: int = DEFAULT_MAX_BYTES, segment_bytes: int = SEGMENT_BYTES
+    ) -> None:
+        self._directory = directory
+        self._max_bytes = max_bytes
+        self._segment_bytes = segment_bytes
+        self._guard = Lock()
+        self._active: int | None = None  # the file descriptor of the last segment, while it takes events
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock_fd = _lock(directory)
+        try:
+            self._segments = list(_recover(directory))
+        except BaseException:
+            os.close(self._lock_fd)
+            raise
+        self._next = 1 + max((int(segment.path.stem) for segment in self._segments), default=0)
+        self._closed = False
+
+    @property
+    def events(self) -> int:
+        """How many events wait on disk."""
+        with self._guard:
+            return sum(segment.events for segment in self._segments)
+
+    @property
+    def size(self) -> int:
+        """How many bytes the waiting events take on disk."""
+        with self._guard:
+            return self._size()
+
+    def append(self, records: Sequence[UsageRecord], *, bounded: bool = True) -> None:
+        """Writes records to disk; they survive a crash of the process or the machine once this returns.
+
+        Args:
+            records: in the order in which they are to be sent.
+            bounded: False for events that were accepted before: they may pass the bound, by no more than the
+                emitter's buffer.
+
+        Raises:
+            SpoolFullError: the records do not fit; none was written.
+            SpoolClosedError: the spool is closed.
+            OSError: the disk refused; some of the records may have been written all the same.
+        """
+        lines = [_line(record) for record in records]
+        with self._guard:
+            self._require_open()
+            if bounded and self._size() + sum(map(len, lines)) > self._max_bytes:
+                raise SpoolFullError(
+                    f"the spool {self._directory} holds {self._size()} of at most {self._max_bytes} bytes and takes "
+                    "no more events: bring Kafka back, or give the spool more room; then emit this event again under "
+                    "the same id"
+                )
+            for chunk in _chunks(lines, self._segment_bytes):
+                self._write(chunk)
+
+    def oldest(self) -> Segment | None:
+        """The segment to send next, closed for appending; None when nothing waits.
+
+        Raises:
+            SpoolClosedError: the spool is closed.
+        """
+        with self._guard:
+            self._require_open()
+            if not self._segments:
+                return None
+            if len(self._segments) == 1:
+                self._close_active()
+            return self._segments[0]
+
+    def discard(self, segment: Segment) -> None:
+        """Deletes a segment, all of whose events Kafka has acknowledged.
+
+        Raises:
+            SpoolClosedError: the spool is closed.
+        """
+        with self._guard:
+            self._require_open()
+            self._remove(segment)
+
+    def close(self) -> None:
+        """Lets go of the directory; what waits in it stays for the next emitter."""
+        with self._guard:
+            if self._closed:
+                return
+            self._closed = True
+            self._close_active()
+            os.close(self._lock_fd)
+
+    def _size(self) -> int:
+        return sum(segment.size for segment in self._segments)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise SpoolClosedError(f"the spool {self._directory} is closed: emit before close()")
+
+    def _write(self, lines: list[bytes]) -> None:
+        descriptor = self._writable()
+        segment = self._segments[-1]
+        content = b"".join(lines)
+        try:
+            _write_whole(descriptor, content)
+            os.fsync(descriptor)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(descriptor, segment.size)
+            self._close_active()  # nothing follows a line that may be torn
+            if not segment.events:
+                self._remove(segment)
+            raise
+        segment.events += len(lines)
+        segment.size += len(content)
+
+    def _writable(self) -> int:
+        if self._active is not None and self._segments[-1].size >= self._segment_bytes:
+            self._close_active()
+        if self._active is None:
+            path = self._directory / f"{self._next:0{_NAME_DIGITS}d}{_SUFFIX}"
+            self._active = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            self._next += 1
+            self._segments.append(Segment(path))
+            _sync_directory(self._directory)
+        return self._active
+
+    def _close_active(self) -> None:
+        if self._active is not None:
+            os.close(self._active)
+            self._active = None
+
+    def _remove(self, segment: Segment) -> None:
+        segment.path.unlink(missing_ok=True)
+        self._segments.remove(segment)
+        _sync_directory(self._directory)
+
+
+def read_segment(path: Path) -> list[UsageRecord]:
+    """The records of a segment; a torn last line is left out.
+
+    Raises:
+        SpoolCorruptError: a complete line is not a record.
+    """
+    *lines, _torn = path.read_bytes().split(b"\n")
+    return [_record(path, number, line) for number, line in enumerate(lines, start=1)]
+
+
+def _recover(directory: Path) -> Iterator[Segment]:
+    for path in sorted(directory.glob("[0-9]" * _NAME_DIGITS + _SUFFIX)):
+        records = read_segment(path)
+        content = path.read_bytes()
+        complete = content.rfind(b"\n") + 1
+        if complete < len(content):
+            torn = len(content) - complete
+            log.warning("%s ends in %d bytes of an event that was never accepted: left out", path, torn)
+        if records:
+            yield Segment(path, len(records), complete)
+        else:
+            path.unlink()
+
+
+def _lock(directory: Path) -> int:
+    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise SpoolLockedError(
+            f"the spool {directory} is used by another emitter: give each process a directory of its own"
+        ) from None
+    return descriptor
+
+
+def _line(record: UsageRecord) -> bytes:
+    return json.dumps({"key": record.key.decode(), "value": record.value.decode()}).encode() + b"\n"
+
+
+def _record(path: Path, number: int, line: bytes) -> UsageRecord:
+    try:
+        parsed = json.loads(line)
+        return UsageRecord(parsed["key"].encode(), parsed["value"].encode())
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise SpoolCorruptError(
+            f"{path}, line {number}, is not a spooled event ({error}): move the file out of the spool, mend or emit "
+            "its events by hand, and start again"
+        ) from error
+
+
+def _chunks(lines: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+    chunk: list[bytes] = []
+    held = 0
+    for line in lines:
+        chunk.append(line)
+        held += len(line)
+        if held >= size:
+            yield chunk
+            chunk, held = [], 0
+    if chunk:
+        yield chunk
+
+
+def _write_whole(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _sync_directory(directory: Path) -> None:
+    """Makes the creation or deletion of a file in the directory last."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,109 @@
+"""Servers and prefixes for every test.
+
+`kafka_bootstrap` and `redis_url` are shared by the whole run and started only when a test asks for them; what a test
+makes there carries its `topic_prefix` or `redis_prefix` and is deleted after it. A test that flushes, stops or kills
+a server takes one of its own: `own_redis`, `own_kafka`.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from kafka import KafkaAdminClient
+
+from local.kafka import KafkaServer, embedded_kafka
+from local.redis import RedisServer, embedded_redis
+from tests.support.servers import JAR_CACHE, Sources, choose, fetch, running_kafka, running_redis
+
+SOURCES = pytest.StashKey[Sources]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the servers, without starting any."""
+    config.stash[SOURCES] = choose(os.environ)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say which servers are used."""
+    return f"servers: {config.stash[SOURCES]}"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetch what the collected tests need, before the first test's time-out runs; say so if that changes the choice."""
+    if session.config.option.collectonly:
+        return
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    chosen = session.config.stash[SOURCES]
+    fetched = fetch(
+        chosen, kafka="kafka_bootstrap" in wanted, own_kafka="own_kafka" in wanted, redis="redis_url" in wanted
+    )
+    session.config.stash[SOURCES] = fetched
+    if fetched != chosen:
+        reporter = session.config.pluginmanager.getplugin("terminalreporter")
+        reporter.write_line(f"servers: {fetched}")
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The bootstrap address of a Kafka broker that the whole run shares."""
+    with running_kafka(pytestconfig.stash[SOURCES].kafka, tmp_path_factory.mktemp("kafka")) as bootstrap:
+        yield bootstrap
+
+
+@pytest.fixture(scope="session")
+def kafka_admin(kafka_bootstrap: str) -> Iterator[KafkaAdminClient]:
+    """An admin client of the shared broker."""
+    with KafkaAdminClient(bootstrap_servers=kafka_bootstrap) as admin:
+        yield admin
+
+
+@pytest.fixture
+def topic_prefix(kafka_admin: KafkaAdminClient) -> Iterator[str]:
+    """A prefix that no other test has, for topics and consumer groups; its topics are deleted after the test."""
+    prefix = f"test-{uuid.uuid4().hex[:12]}-"
+    yield prefix
+    topics = [topic for topic in kafka_admin.list_topics() if topic.startswith(prefix)]
+    if topics:
+        kafka_admin.delete_topics(topics)
+
+
+@pytest.fixture(scope="session")
+def redis_url(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Redis that the whole run shares: not to be flushed."""
+    with running_redis(pytestconfig.stash[SOURCES].redis, tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture
+def redis_prefix(redis_url: str) -> Iterator[str]:
+    """A prefix that no other test has, for keys; they are deleted after the test."""
+    prefix = f"test-{uuid.uuid4().hex[:12]}:"
+    yield prefix
+    with redis.Redis.from_url(redis_url) as client:
+        for key in client.scan_iter(match=f"{prefix}*", count=1_000):
+            client.unlink(key)
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """An embedded Redis of the test's own, running: to flush, stop, kill and start again."""
+    server = embedded_redis(tmp_path / "redis")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[KafkaServer]:
+    """An embedded Kafka of the test's own, running: to stop, kill and start again. It takes 4 s to start."""
+    server = embedded_kafka(tmp_path / "kafka", JAR_CACHE)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()

@@ -1,0 +1,123 @@
+"""What the emitter's tests share: an emitter over a temporary spool, a usage topic of their own, its records."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import NewTopic
+from prometheus_client import CollectorRegistry
+
+from producers.courier import TOPIC
+from producers.emitter import UsageEmitter
+from producers.settings import EmitterSettings
+from producers.spool import Spool, read_segment
+
+PARTITIONS = 12
+# Port 1 (tcpmux) is privileged, and nothing listens on it.
+NOWHERE = "127.0.0.1:1"
+
+
+class UsageTopic:
+    """A usage topic of one test: made and deleted at will, and read from its start."""
+
+    def __init__(self, bootstrap: str, prefix: str) -> None:
+        self.bootstrap = bootstrap
+        self.prefix = prefix
+        self.name = prefix + TOPIC
+
+    def create(self) -> None:
+        """Makes the topic and waits until each partition has a leader."""
+        with self._admin() as admin:
+            admin.create_topics([NewTopic(name=self.name, num_partitions=PARTITIONS, replication_factor=1)])
+            eventually(lambda: self._leaders(admin) == PARTITIONS)
+
+    def delete(self) -> None:
+        """Deletes the topic and waits until it is gone."""
+        with self._admin() as admin:
+            admin.delete_topics([self.name])
+            eventually(lambda: self.name not in admin.list_topics())
+
+    def records(self, count: int, seconds: float = 30.0) -> list:
+        """All records of the topic, once there are at least `count`."""
+        partitions = [TopicPartition(self.name, number) for number in range(PARTITIONS)]
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=None, enable_auto_commit=False)
+        try:
+            consumer.assign(partitions)
+            consumer.seek_to_beginning(*partitions)
+            found: list = []
+
+            def enough() -> bool:
+                for records in consumer.poll(timeout_ms=200).values():
+                    found.extend(records)
+                return len(found) >= count
+
+            eventually(enough, seconds)
+            return found
+        finally:
+            consumer.close()
+
+    def _admin(self) -> KafkaAdminClient:
+        return KafkaAdminClient(bootstrap_servers=self.bootstrap)
+
+    def _leaders(self, admin: KafkaAdminClient) -> int:
+        (topic,) = admin.describe_topics([self.name])
+        return sum(partition["leader_id"] >= 0 for partition in topic["partitions"])
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Waits until the condition holds; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come to hold in time"
+        time.sleep(0.01)
+
+
+def spooled(directory: Path) -> list:
+    """The records that wait in a spool which nobody holds, in the order in which they would be sent."""
+    spool = Spool(directory)
+    spool.close()
+    return [record for path in sorted(directory.glob("*.jsonl")) for record in read_segment(path)]
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    """A registry of the test's own."""
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def spool_directory(tmp_path: Path) -> Path:
+    """Where the test's emitters spool."""
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def start_emitter(spool_directory: Path, registry: CollectorRegistry) -> Iterator[Callable[..., UsageEmitter]]:
+    """Makes emitters over the test's spool, by default with Kafka away, and closes them after the test."""
+    with ExitStack() as emitters:
+
+        def start(**settings: object) -> UsageEmitter:
+            own_registry = settings.pop("registry", registry)
+            defaults: dict = {
+                "bootstrap_servers": NOWHERE,
+                "spool_directory": spool_directory,
+                "connect_timeout_seconds": 0.2,
+                "retry_seconds": 0.05,
+            }
+            emitter = UsageEmitter(EmitterSettings(**(defaults | settings)), registry=own_registry)
+            emitters.callback(emitter.close)
+            return emitter
+
+        yield start
+
+
+@pytest.fixture
+def usage_topic(kafka_bootstrap: str, topic_prefix: str) -> UsageTopic:
+    """A usage topic under a prefix of its own, made."""
+    topic = UsageTopic(kafka_bootstrap, f"{topic_prefix}{uuid.uuid4().hex[:8]}.")
+    topic.create()
+    return topic

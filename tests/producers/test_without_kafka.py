@@ -1,0 +1,195 @@
+"""The emitter while Kafka is away: an event is on disk before emit() returns."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from producers.emitter import UsageEmitter
+from producers.event import InvalidEventError
+from producers.in_flight import Outcome
+from producers.settings import EmitterSettings
+from producers.spool import SpoolClosedError, SpoolFullError, SpoolLockedError
+from tests.producers.conftest import NOWHERE, spooled
+
+Start = Callable[..., UsageEmitter]
+
+EMITS_FOR_EVER = """
+import sys
+from pathlib import Path
+from prometheus_client import CollectorRegistry
+from producers.emitter import UsageEmitter
+from producers.settings import EmitterSettings
+
+settings = EmitterSettings(bootstrap_servers=sys.argv[1], spool_directory=Path(sys.argv[2]), connect_timeout_seconds=0.2)
+emitter = UsageEmitter(settings, registry=CollectorRegistry())
+number = 0
+while True:
+    emitter.emit("sms.send", "acme", id=str(number), source="/sms")
+    print(number, flush=True)
+    number += 1
+"""
+
+
+def test_an_event_is_spooled_when_kafka_is_away(start_emitter: Start, spool_directory: Path) -> None:
+    """The delivery is done when emit returns, and says where the event is."""
+    emitter = start_emitter()
+
+    delivery = emitter.emit("sms.send", "acme", id="m-1", source="/sms", quantity=2)
+
+    assert delivery.result(timeout=0) is Outcome.SPOOLED
+    assert not delivery.cancel()
+    emitter.close()
+    ((key, value),) = spooled(spool_directory)
+    assert key == b"acme"
+    assert json.loads(value)["data"] == {"quantity": 2}
+
+
+def test_an_event_gets_an_id_and_a_time_when_none_is_given(spool_directory: Path) -> None:
+    """The id is made by the emitter's source of ids, the time is the emitter's clock."""
+    ids = iter(["first", "second"])
+    emitter = UsageEmitter(
+        EmitterSettings(bootstrap_servers=NOWHERE, spool_directory=spool_directory, connect_timeout_seconds=0.1),
+        registry=CollectorRegistry(),
+        clock=lambda: 1_800_000_000.5,
+        new_id=lambda: next(ids),
+    )
+    with emitter:
+        emitter.emit("sms.send", "acme", source="/sms")
+        emitter.emit("sms.send", "acme", source="/sms")
+
+    events = [json.loads(record.value) for record in spooled(spool_directory)]
+    assert [event["id"] for event in events] == ["first", "second"]
+    assert {event["time"] for event in events} == {"2027-01-15T08:00:00.500Z"}
+
+
+def test_an_invalid_event_is_refused_and_not_spooled(
+    start_emitter: Start, spool_directory: Path, registry: CollectorRegistry
+) -> None:
+    """It would only become a dead letter."""
+    emitter = start_emitter()
+
+    with pytest.raises(InvalidEventError):
+        emitter.emit("sms.send", "acme", source="/sms", time=datetime.now(UTC) - timedelta(days=35))
+
+    assert registry.get_sample_value("usage_emitter_events_emitted_total", {"meter": "sms.send"}) is None
+    emitter.close()
+    assert spooled(spool_directory) == []
+
+
+def test_a_full_spool_makes_emit_raise(start_emitter: Start, spool_directory: Path) -> None:
+    """The service hears of it, instead of losing events; what was accepted stays."""
+    emitter = start_emitter(spool_max_bytes=1000)
+    accepted = 0
+
+    with pytest.raises(SpoolFullError, match="under the same id"):
+        for number in range(100):
+            emitter.emit("sms.send", "acme", id=str(number), source="/sms")
+            accepted += 1
+
+    emitter.close()
+    assert [json.loads(record.value)["id"] for record in spooled(spool_directory)] == list(map(str, range(accepted)))
+
+
+def test_two_emitters_do_not_share_a_spool(start_emitter: Start) -> None:
+    """The second is told to take a directory of its own."""
+    start_emitter()
+
+    with pytest.raises(SpoolLockedError, match="a directory of its own"):
+        start_emitter(registry=CollectorRegistry())
+
+
+def test_a_closed_emitter_refuses_events(start_emitter: Start) -> None:
+    """An event after close() isn't accepted; closing twice is no error."""
+    emitter = start_emitter()
+    emitter.close()
+    emitter.close()
+
+    with pytest.raises(SpoolClosedError):
+        emitter.emit("sms.send", "acme", source="/sms")
+
+
+def test_flush_says_what_is_still_on_its_way(start_emitter: Start) -> None:
+    """It cannot succeed while Kafka is away, and loses nothing by saying so."""
+    emitter = start_emitter()
+    emitter.emit("sms.send", "acme", source="/sms")
+
+    with pytest.raises(TimeoutError, match="0 events in flight and 1 in the spool"):
+        emitter.flush(timeout=0.1)
+
+
+def test_the_metrics_tell_what_waits(start_emitter: Start, registry: CollectorRegistry) -> None:
+    """Emitted by meter, spooled, and what the spool holds now."""
+    emitter = start_emitter()
+    for _ in range(3):
+        emitter.emit("voice.ai", "acme", source="/voice")
+
+    assert registry.get_sample_value("usage_emitter_events_emitted_total", {"meter": "voice.ai"}) == 3
+    assert registry.get_sample_value("usage_emitter_events_spooled_total") == 3
+    assert registry.get_sample_value("usage_emitter_events_acknowledged_total") == 0
+    assert registry.get_sample_value("usage_emitter_spool_events") == 3
+    assert (registry.get_sample_value("usage_emitter_spool_bytes") or 0) > 3 * 100
+    assert registry.get_sample_value("usage_emitter_in_flight_events") == 0
+    assert registry.get_sample_value("usage_emitter_connected") == 0
+
+
+@pytest.mark.parametrize(
+    "options", [{"no_such_option": 1}, {"acks": 1}, {"partitioner": None}, {"delivery_timeout_ms": 5}]
+)
+def test_an_option_that_cannot_be_stops_the_service(
+    start_emitter: Start, spool_directory: Path, options: dict[str, object]
+) -> None:
+    """A misconfiguration is an error at the start, and leaves the spool free."""
+    with pytest.raises(ValueError, match=next(iter(options))):
+        start_emitter(kafka_options=options)
+
+    assert spooled(spool_directory) == []
+
+
+def test_many_threads_share_an_emitter(start_emitter: Start, spool_directory: Path) -> None:
+    """Every thread's events are kept, each thread's in its order."""
+    emitter = start_emitter()
+
+    def emit(thread: int) -> None:
+        for number in range(25):
+            emitter.emit("sms.send", f"account-{thread}", id=f"{thread}.{number}", source="/sms")
+
+    threads = [threading.Thread(target=emit, args=(thread,)) for thread in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    emitter.close()
+
+    ids = [json.loads(record.value)["id"] for record in spooled(spool_directory)]
+    for thread in range(4):
+        assert [i for i in ids if i.startswith(f"{thread}.")] == [f"{thread}.{number}" for number in range(25)]
+
+
+def test_kill_9_loses_nothing_that_emit_returned_for(spool_directory: Path) -> None:
+    """A service is killed in the middle of spooling: each event whose emit returned is in the spool, in order."""
+    command = [sys.executable, "-c", EMITS_FOR_EVER, NOWHERE, str(spool_directory)]
+    service = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert service.stdout is not None
+    try:
+        reported = [service.stdout.readline() for _ in range(50)]
+    finally:
+        os.kill(service.pid, signal.SIGKILL)
+    reported += service.stdout.readlines()
+    service.wait()
+    service.stdout.close()
+    returned = [int(line) for line in reported if line.endswith("\n")]
+
+    ids = [int(json.loads(record.value)["id"]) for record in spooled(spool_directory)]
+
+    assert len(returned) >= 50
+    assert ids[: len(returned)] == returned
+    assert len(ids) <= len(returned) + 1

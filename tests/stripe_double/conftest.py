@@ -1,0 +1,23 @@
+"""A served double per test; what passed over the wire is held to Stripe's OpenAPI description when the test ends."""
+
+from collections.abc import Iterator
+
+import pytest
+import stripe
+
+from .openapi import problems
+from .served import Served, serving
+
+
+@pytest.fixture
+def double() -> Iterator[Served]:
+    """A double with an empty state in memory."""
+    with serving() as served:
+        yield served
+    assert [problem for exchange in served.exchanges for problem in problems(exchange)] == []
+
+
+@pytest.fixture
+def client(double: Served) -> stripe.StripeClient:
+    """stripe-python with a test key."""
+    return double.client()

@@ -1,0 +1,78 @@
+"""The double, served in this process on a free loopback port, and a real stripe-python client to it."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import stripe
+import uvicorn
+
+from local.stripe.app import create_app
+from local.stripe.clock import Clock
+from local.stripe.store import Store
+from tests.support.eventually import eventually
+
+from .exchanges import Exchange, Recorder
+
+KEY = "sk_test_double"
+
+
+def client_of(url: str, key: str = KEY) -> stripe.StripeClient:
+    """stripe-python as the product uses it: httpx, its own retries off."""
+    return stripe.StripeClient(
+        key,
+        http_client=stripe.HTTPXClient(allow_sync_methods=True, verify_ssl_certs=False),
+        max_network_retries=0,
+        base_addresses={"api": url, "meter_events": url},
+    )
+
+
+@dataclass
+class Served:
+    """A running double."""
+
+    url: str
+    exchanges: list[Exchange]
+
+    def client(self, key: str = KEY) -> stripe.StripeClient:
+        """A client with a key of its own."""
+        return client_of(self.url, key)
+
+    def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """GET, or with a body POST, one of the double's own controls."""
+        return control(self.url, path, body)
+
+    @property
+    def last(self) -> Exchange:
+        """The exchange that ended last."""
+        return self.exchanges[-1]
+
+
+def control(url: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """As `Served.control`, of any double."""
+    data = None if body is None else json.dumps(body).encode()
+    with urlopen(Request(f"{url}/_double/{path}", data, {"Content-Type": "application/json"})) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+@contextmanager
+def serving(state: Path | None = None) -> Iterator[Served]:
+    """Serve a double in a thread."""
+    store = Store(state)
+    recorder = Recorder(create_app(store, Clock()))
+    server = uvicorn.Server(uvicorn.Config(recorder, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        eventually(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Served(f"http://127.0.0.1:{port}", recorder.exchanges)
+    finally:
+        server.should_exit = True
+        thread.join()
+        store.close()

