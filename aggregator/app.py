@@ -1,6 +1,9 @@
 """The aggregator's wiring: Faust around the folds."""
 
+import os
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
@@ -142,7 +145,7 @@ def _faust_app(settings: AggregatorSettings) -> AggregatorApp:
         topic_disable_leader=True,
         topic_allow_declare=False,
         table_standby_replicas=0,
-        datadir=f".faust-{settings.process_name}" if settings.process_name else None,
+        datadir=str(Path(tempfile.gettempdir()) / f"faust-{os.getpid()}"),  # for tables, which are not used
         web_enabled=False,
         broker_max_poll_records=BATCH_RECORDS,
         consumer_max_fetch_size=FETCH_BYTES,

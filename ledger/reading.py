@@ -13,6 +13,7 @@ from metering.span import DAY_HOURS, Span
 _FIND_KEY = load("find_key")
 _FIND_ACCOUNT = load("find_account")
 _READ_USAGE = load("read_usage")
+_IS_READY = load("is_ready")
 
 
 class NotReadyError(Exception):
@@ -33,6 +34,11 @@ class Totals:
 
     units: tuple[int, ...]
     as_of_ms: int
+
+
+async def is_ready(shard: Shard) -> bool:
+    """Whether the shard answers readers now."""
+    return bool(await shard.run(_IS_READY, [], []))
 
 
 async def find_key(shard: Shard, key_hash: str) -> ApiKeyRecord | None:

@@ -21,8 +21,9 @@ from producers.event import CONTENT_TYPE, UsageRecord
 from producers.in_flight import Delivery, InFlight, Outcome, Pending
 from producers.kafka_client import discard_producer, open_producer
 from producers.metrics import EmitterMetrics
+from producers.segment import read_segment
 from producers.settings import EmitterSettings
-from producers.spool import Spool, read_segment
+from producers.spool import Spool
 
 log = logging.getLogger(__name__)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaConfigurationError, KafkaError, KafkaTimeoutError
+from kafka.net.compat import KafkaNetClient
 
 # Fixed, because exactness or the platform's partitioning rests on them. The partitioner stays kafka-python's
 # default: murmur2 of the key, as in Kafka's Java client and in the platform.
@@ -11,6 +12,15 @@ _FIXED: Mapping[str, object] = {
     "acks": "all",
     "enable_idempotence": True,
     "allow_auto_create_topics": False,  # a topic that a producer made would have the wrong partitions
+}
+
+_OURS = set(_FIXED) | {
+    "bootstrap_servers",
+    "bootstrap_timeout_ms",
+    "kafka_client",
+    "key_serializer",
+    "partitioner",
+    "value_serializer",
 }
 
 # 20 ms of latency for fewer, larger, compressed requests; gzip is the codec that every installation has.
@@ -40,15 +50,18 @@ def open_producer(
         KafkaError: Kafka is away, refuses us, or has no such topic.
         ValueError: an option that `kafka.KafkaProducer` doesn't take, or one that the emitter sets itself.
     """
-    taken = sorted(set(options) & (set(_FIXED) | {"partitioner", "key_serializer", "value_serializer"}))
+    taken = sorted(set(options) & _OURS)
     if taken:
         raise ValueError(f"the emitter sets {', '.join(taken)} itself: leave them out")
+    settings = {
+        **_TUNING,
+        **options,
+        **_FIXED,
+        "bootstrap_servers": bootstrap_servers.split(","),
+        "bootstrap_timeout_ms": int(timeout_seconds * 1000),
+    }
     try:
-        producer = KafkaProducer(
-            bootstrap_servers=bootstrap_servers.split(","),
-            bootstrap_timeout_ms=int(timeout_seconds * 1000),
-            **{**_TUNING, **options, **_FIXED},
-        )
+        producer = _connect(settings)
     except KafkaConfigurationError as error:
         raise ValueError(f"kafka-python refuses its options: {error}") from error
     try:
@@ -60,6 +73,22 @@ def open_producer(
         discard_producer(producer)
         raise
     return producer
+
+
+def _connect(options: Mapping[str, object]) -> KafkaProducer:
+    """A producer, or an error and nothing left open: kafka-python 3.0 forgets its client when it cannot connect."""
+    clients: list[KafkaNetClient] = []
+
+    def make_client(**client_options: object) -> KafkaNetClient:
+        clients.append(KafkaNetClient(**client_options))
+        return clients[-1]
+
+    try:
+        return KafkaProducer(kafka_client=make_client, **options)
+    except BaseException:
+        for client in clients:
+            client.close()
+        raise
 
 
 def discard_producer(producer: KafkaProducer) -> None:

@@ -8,56 +8,21 @@ line can be torn, and a torn line is one that `append` did not return for.
 """
 
 import fcntl
-import json
-import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
 from producers.event import UsageRecord
-
-log = logging.getLogger(__name__)
+from producers.segment import Segment, recover_segments, segment_path, sync_directory, to_line, write_whole
+from producers.spool_errors import SpoolClosedError, SpoolFullError, SpoolLockedError
 
 DEFAULT_MAX_BYTES = 256 * 1024 * 1024
 """About a million events of 250 bytes: most of an hour of one busy service."""
 
 SEGMENT_BYTES = 1024 * 1024
 """A segment is closed beyond this size: what one acknowledgement round sends, and a crash may send again."""
-
-_SUFFIX = ".jsonl"
-_NAME_DIGITS = 20
-
-
-class SpoolError(RuntimeError):
-    """The spool cannot do what was asked; the event was not accepted."""
-
-
-class SpoolFullError(SpoolError):
-    """The spool has reached its bound."""
-
-
-class SpoolLockedError(SpoolError):
-    """Another process, or another emitter of this one, uses the directory."""
-
-
-class SpoolClosedError(SpoolError):
-    """The spool, or the emitter that owns it, was closed."""
-
-
-class SpoolCorruptError(SpoolError):
-    """A complete line of a segment is not a record."""
-
-
-@dataclass(slots=True)
-class Segment:
-    """One file of the spool: how many events of it are complete, and its size in bytes up to there."""
-
-    path: Path
-    events: int = 0
-    size: int = 0
 
 
 class Spool:
@@ -80,7 +45,7 @@ class Spool:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock_fd = _lock(directory)
         try:
-            self._segments = list(_recover(directory))
+            self._segments = list(recover_segments(directory))
         except BaseException:
             os.close(self._lock_fd)
             raise
@@ -112,7 +77,7 @@ class Spool:
             SpoolClosedError: the spool is closed.
             OSError: the disk refused; some of the records may have been written all the same.
         """
-        lines = [_line(record) for record in records]
+        lines = [to_line(record) for record in records]
         with self._guard:
             self._require_open()
             if bounded and self._size() + sum(map(len, lines)) > self._max_bytes:
@@ -169,7 +134,7 @@ class Spool:
         segment = self._segments[-1]
         content = b"".join(lines)
         try:
-            _write_whole(descriptor, content)
+            write_whole(descriptor, content)
             os.fsync(descriptor)
         except OSError:
             with suppress(OSError):
@@ -185,11 +150,11 @@ class Spool:
         if self._active is not None and self._segments[-1].size >= self._segment_bytes:
             self._close_active()
         if self._active is None:
-            path = self._directory / f"{self._next:0{_NAME_DIGITS}d}{_SUFFIX}"
+            path = segment_path(self._directory, self._next)
             self._active = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             self._next += 1
             self._segments.append(Segment(path))
-            _sync_directory(self._directory)
+            sync_directory(self._directory)
         return self._active
 
     def _close_active(self) -> None:
@@ -200,31 +165,7 @@ class Spool:
     def _remove(self, segment: Segment) -> None:
         segment.path.unlink(missing_ok=True)
         self._segments.remove(segment)
-        _sync_directory(self._directory)
-
-
-def read_segment(path: Path) -> list[UsageRecord]:
-    """The records of a segment; a torn last line is left out.
-
-    Raises:
-        SpoolCorruptError: a complete line is not a record.
-    """
-    *lines, _torn = path.read_bytes().split(b"\n")
-    return [_record(path, number, line) for number, line in enumerate(lines, start=1)]
-
-
-def _recover(directory: Path) -> Iterator[Segment]:
-    for path in sorted(directory.glob("[0-9]" * _NAME_DIGITS + _SUFFIX)):
-        records = read_segment(path)
-        content = path.read_bytes()
-        complete = content.rfind(b"\n") + 1
-        if complete < len(content):
-            torn = len(content) - complete
-            log.warning("%s ends in %d bytes of an event that was never accepted: left out", path, torn)
-        if records:
-            yield Segment(path, len(records), complete)
-        else:
-            path.unlink()
+        sync_directory(self._directory)
 
 
 def _lock(directory: Path) -> int:
@@ -239,21 +180,6 @@ def _lock(directory: Path) -> int:
     return descriptor
 
 
-def _line(record: UsageRecord) -> bytes:
-    return json.dumps({"key": record.key.decode(), "value": record.value.decode()}).encode() + b"\n"
-
-
-def _record(path: Path, number: int, line: bytes) -> UsageRecord:
-    try:
-        parsed = json.loads(line)
-        return UsageRecord(parsed["key"].encode(), parsed["value"].encode())
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise SpoolCorruptError(
-            f"{path}, line {number}, is not a spooled event ({error}): move the file out of the spool, mend or emit "
-            "its events by hand, and start again"
-        ) from error
-
-
 def _chunks(lines: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
     chunk: list[bytes] = []
     held = 0
@@ -265,18 +191,3 @@ def _chunks(lines: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
             chunk, held = [], 0
     if chunk:
         yield chunk
-
-
-def _write_whole(descriptor: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def _sync_directory(directory: Path) -> None:
-    """Makes the creation or deletion of a file in the directory last."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -26,7 +26,13 @@ class ProcessSettings(Settings):
     process_name: str = Field(default="", description="unique per running process; default: service and host name")
 
 
-class KafkaSettings(Settings):
+class ShardSettings(Settings):
+    """How many shards the state has: every process that asks for one must agree."""
+
+    partitions: int = Field(default=12, ge=1, description="partitions of every sharded topic: chosen once, for ever")
+
+
+class KafkaSettings(ShardSettings):
     """Where Kafka is, how to log in, and what the topics are called."""
 
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
@@ -39,7 +45,6 @@ class KafkaSettings(Settings):
     kafka_ssl_keyfile: str | None = None
     kafka_replication_factor: int = Field(default=1, ge=1)
     topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
-    partitions: int = Field(default=12, ge=1, description="partitions of every sharded topic: chosen once, for ever")
 
 
 class RedisSettings(Settings):

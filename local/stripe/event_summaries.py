@@ -12,7 +12,7 @@ from local.stripe.errors import Json, StripeError, no_such
 from local.stripe.events import WINDOW_SECONDS, Question
 from local.stripe.kinds import CUSTOMER, METER
 from local.stripe.objects import Page, as_list
-from local.stripe.parameters import Text
+from local.stripe.parameters import Text, UnixTime
 
 _MINUTE = 60
 
@@ -21,8 +21,8 @@ class SummaryList(Page):
     """Whose usage, from `start_time` to before `end_time` (Unix seconds)."""
 
     customer: Text
-    start_time: int
-    end_time: int
+    start_time: UnixTime
+    end_time: UnixTime
     value_grouping_window: Literal["hour", "day"] | None = None
 
 

@@ -145,7 +145,7 @@ class _Received:
         model: type[Params] = self.endpoint.params
         if self.endpoint.v2:
             return parse_json(model, self.body)
-        encoded = self.request.url.query if self.endpoint.method == "GET" else self.body.decode(errors="replace")
+        encoded = self.body.decode(errors="replace") if self.endpoint.method == "POST" else self.request.url.query
         return parse(model, decode(encoded))
 
     def _check_media_type(self) -> None:

@@ -14,7 +14,7 @@ from local.stripe.errors import Json, StripeError
 from local.stripe.kinds import CUSTOMER
 from local.stripe.lanes import Lane
 from local.stripe.meters import for_event_name
-from local.stripe.parameters import Params
+from local.stripe.parameters import Params, UnixTime
 from local.stripe.timestamps import rfc3339, seconds_of
 
 # Source: Stripe's reference, "max length 100".
@@ -32,7 +32,7 @@ class MeterEvent(Params):
 class MeterEventV1(MeterEvent):
     """The timestamp is in Unix seconds."""
 
-    timestamp: int | None = None
+    timestamp: UnixTime | None = None
 
 
 def _checked(timestamp: str) -> str:

@@ -38,6 +38,8 @@ MetadataMap = Annotated[
     dict[Annotated[str, Field(max_length=40)], Annotated[str, Field(max_length=500)]], Field(max_length=50)
 ]
 Metadata = Annotated[MetadataMap, Field(default_factory=dict)]
+# Unix seconds, to the end of the year 9999.
+UnixTime = Annotated[int, Field(ge=0, le=253402300799)]
 T = TypeVar("T")
 Listed = Annotated[list[T], BeforeValidator(_in_order)]
 

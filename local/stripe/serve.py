@@ -37,6 +37,8 @@ def serve(host: str, port: int, state: Path | None, *, latency: float = 0.0) -> 
         state: the SQLite file that keeps the state; in memory when None.
         latency: seconds that each of Stripe's endpoints takes to answer.
     """
+    if state is not None:
+        state.parent.mkdir(parents=True, exist_ok=True)
     store = Store(state)
     clock = Clock(offset=float(store.fact(CLOCK_OFFSET) or 0.0))
     config = uvicorn.Config(

@@ -11,7 +11,7 @@ from local.stripe.endpoint import Call, Endpoint
 from local.stripe.errors import Json, StripeError
 from local.stripe.kinds import CUSTOMER, PRICE, SUBSCRIPTION
 from local.stripe.objects import Page, as_list
-from local.stripe.parameters import Listed, Metadata, NoParams, Params, Text
+from local.stripe.parameters import Listed, Metadata, NoParams, Params, Text, UnixTime
 from local.stripe.periods import Cycle
 
 _PATH = "/v1/subscriptions"
@@ -30,8 +30,8 @@ class SubscriptionCreate(Params):
 
     customer: Text
     items: Annotated[Listed[Item], Field(min_length=1, max_length=20)]
-    backdate_start_date: int | None = None
-    billing_cycle_anchor: int | None = None
+    backdate_start_date: UnixTime | None = None
+    billing_cycle_anchor: UnixTime | None = None
     description: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     metadata: Metadata
     proration_behavior: Literal["always_invoice", "create_prorations", "none"] = "create_prorations"

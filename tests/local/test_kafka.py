@@ -28,7 +28,7 @@ def received(bootstrap: str, count: int) -> list[bytes]:
     """The first `count` values of TOPIC's partition."""
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", consumer_timeout_ms=20_000)
     consumer.assign([TopicPartition(TOPIC, 0)])
-    values = [record.value for record, _ in zip(consumer, range(count), strict=False)]
+    values = [record.value for _, record in zip(range(count), consumer, strict=False)]
     consumer.close()
     return values
 

@@ -22,6 +22,7 @@ class CountingHandler(SimpleHTTPRequestHandler):
     requests = 0
 
     def do_GET(self) -> None:
+        """Count, then serve."""
         type(self).requests += 1
         super().do_GET()
 

@@ -97,7 +97,7 @@ def test_the_child_is_out_of_reach_of_ctrl_c(tmp_path: Path, servers: list[Serve
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
 def test_the_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
-    """kill -9 of the supervisor leaves no server behind."""
+    """A supervisor that is killed with kill -9 leaves no server behind."""
     program = (
         "import sys, time; from pathlib import Path; from local.process import Command, ServerProcess\n"
         f"server = ServerProcess('thing', Command(['sleep', '1000'], Path({str(tmp_path / 'log')!r})))\n"

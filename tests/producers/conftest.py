@@ -1,7 +1,5 @@
 """What the emitter's tests share: an emitter over a temporary spool, a usage topic of their own, its records."""
 
-import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,8 +11,10 @@ from prometheus_client import CollectorRegistry
 
 from producers.courier import TOPIC
 from producers.emitter import UsageEmitter
+from producers.segment import read_segment
 from producers.settings import EmitterSettings
-from producers.spool import Spool, read_segment
+from producers.spool import Spool
+from tests.support.eventually import eventually
 
 PARTITIONS = 12
 # Port 1 (tcpmux) is privileged, and nothing listens on it.
@@ -68,14 +68,6 @@ class UsageTopic:
         return sum(partition["leader_id"] >= 0 for partition in topic["partitions"])
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Waits until the condition holds; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come to hold in time"
-        time.sleep(0.01)
-
-
 def spooled(directory: Path) -> list:
     """The records that wait in a spool which nobody holds, in the order in which they would be sent."""
     spool = Spool(directory)
@@ -117,7 +109,7 @@ def start_emitter(spool_directory: Path, registry: CollectorRegistry) -> Iterato
 
 @pytest.fixture
 def usage_topic(kafka_bootstrap: str, topic_prefix: str) -> UsageTopic:
-    """A usage topic under a prefix of its own, made."""
-    topic = UsageTopic(kafka_bootstrap, f"{topic_prefix}{uuid.uuid4().hex[:8]}.")
+    """A usage topic under the test's prefix, made."""
+    topic = UsageTopic(kafka_bootstrap, topic_prefix)
     topic.create()
     return topic

@@ -1,6 +1,7 @@
 """Building an event: what is refused here is what the platform would reject, and nothing else."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -63,7 +64,7 @@ def test_every_meter_of_the_catalogue_can_be_emitted(meter: str) -> None:
         {"quantity": 1_000_000_000},
         {"id": 'Grüße 🙂 " \\ \u2028'},
         {"time": NOW + timedelta(minutes=5)},
-        {"time": NOW - timedelta(days=34)},
+        {"time": NOW - timedelta(days=34, milliseconds=-750)},
         {"extra": {"a": -(2**31), "b": 2**31 - 1, "c": ""}},
     ],
 )
@@ -119,11 +120,10 @@ def test_the_bounds_themselves_are_allowed(changes: dict[str, Any]) -> None:
 )
 def test_what_breaks_a_bound_is_refused_with_advice(changes: dict[str, Any], says: str) -> None:
     """The error is a ValueError and names the attribute, the bound and the way out."""
-    with pytest.raises(InvalidEventError, match="(?s).+") as refusal:
+    with pytest.raises(InvalidEventError, match=re.escape(says)) as refusal:
         build_record(event(**changes), NOW.timestamp())
 
     assert isinstance(refusal.value, ValueError)
-    assert says in str(refusal.value)
 
 
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -135,31 +135,34 @@ NEAR_A_BOUND = st.one_of(
 TEXTS = st.one_of(st.text(max_size=20), st.text(alphabet="aé🙂", min_size=250, max_size=260))
 
 
-@given(
-    account=st.one_of(st.from_regex(r"[A-Za-z0-9_.:-]{1,128}", fullmatch=True), st.text(max_size=4)),
-    event_id=TEXTS,
-    source=TEXTS,
-    quantity=st.one_of(st.integers(-2, 3), st.integers(10**9 - 2, 10**9 + 2), st.booleans(), st.just(1.0)),
-    shift_ms=NEAR_A_BOUND,
-    zone=OFFSETS,
+IDENTITIES = st.fixed_dictionaries(
+    {
+        "id": TEXTS,
+        "source": TEXTS,
+        "account": st.one_of(st.from_regex(r"[A-Za-z0-9_.:-]{1,128}", fullmatch=True), st.text(max_size=4)),
+    }
 )
+QUANTITIES = st.one_of(st.integers(-2, 3), st.integers(10**9 - 2, 10**9 + 2), st.booleans(), st.just(1.0))
+
+
+@given(identity=IDENTITIES, quantity=QUANTITIES, shift_ms=NEAR_A_BOUND, zone=OFFSETS)
 def test_the_producer_refuses_exactly_what_the_platform_rejects(
-    account: str, event_id: str, source: str, quantity: Any, shift_ms: int, zone: timezone
+    identity: dict[str, str], quantity: Any, shift_ms: int, zone: timezone
 ) -> None:
     """The same attributes, sent without the producer's checks, are rejected if and only if the producer refuses."""
     happened = (NOW + timedelta(milliseconds=shift_ms)).astimezone(zone)
     attributes = {
         "specversion": "1.0",
-        "id": event_id,
-        "source": source,
+        "id": identity["id"],
+        "source": identity["source"],
         "type": "voice.ai",
-        "subject": account,
+        "subject": identity["account"],
         "time": happened.isoformat(timespec="milliseconds"),
         "data": {"quantity": quantity},
     }
     append_ms = int(NOW.timestamp() * 1000)
     verdict = read_event(json.dumps(attributes).encode(), append_ms)
-    usage = event(meter="voice.ai", account=account, id=event_id, source=source, quantity=quantity, time=happened)
+    usage = event(meter="voice.ai", quantity=quantity, time=happened, **identity)
 
     if not isinstance(verdict, CountedEvent):
         with pytest.raises(InvalidEventError):
@@ -167,5 +170,5 @@ def test_the_producer_refuses_exactly_what_the_platform_rejects(
     else:
         record = build_record(usage, NOW.timestamp())
         assert read_event(record.value, append_ms) == verdict
-        assert verdict.member == identity_member(source, event_id)
-        assert record.key == account.encode()
+        assert verdict.member == identity_member(identity["source"], identity["id"])
+        assert record.key == identity["account"].encode()

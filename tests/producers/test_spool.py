@@ -11,14 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.event import UsageRecord
-from producers.spool import (
-    Spool,
-    SpoolClosedError,
-    SpoolCorruptError,
-    SpoolFullError,
-    SpoolLockedError,
-    read_segment,
-)
+from producers.segment import read_segment
+from producers.spool import Spool
+from producers.spool_errors import SpoolClosedError, SpoolCorruptError, SpoolFullError, SpoolLockedError
 
 
 def record(number: int, size: int = 0) -> UsageRecord:

@@ -13,15 +13,17 @@ import pytest
 from kafka.partitioner.default import murmur2
 from prometheus_client import CollectorRegistry
 
+from local.kafka import KafkaServer
 from producers.emitter import UsageEmitter
 from producers.in_flight import Outcome
-from tests.producers.conftest import NOWHERE, PARTITIONS, UsageTopic, eventually
+from tests.producers.conftest import NOWHERE, PARTITIONS, UsageTopic
+from tests.support.eventually import eventually
 
 Start = Callable[..., UsageEmitter]
 
 
 @pytest.fixture
-def start_connected(start_emitter: Start, usage_topic: UsageTopic) -> Start:
+def start_connected(usage_topic: UsageTopic, start_emitter: Start) -> Start:
     """Makes emitters to the test's topic."""
 
     def start(**settings: object) -> UsageEmitter:
@@ -69,7 +71,7 @@ def test_events_arrive_on_the_partition_of_their_account(
 
 
 async def test_a_delivery_can_be_awaited(start_connected: Start) -> None:
-    """asyncio services wrap the future; it is done once Kafka has the event."""
+    """Asyncio services wrap the future; it is done once Kafka has the event."""
     emitter = start_connected()
 
     outcome = await asyncio.wrap_future(emitter.emit("voice.ai", "acme", source="/voice"))
@@ -136,6 +138,37 @@ def test_what_kafka_does_not_acknowledge_is_spooled_and_sent_later(
     assert set(arrived) == {str(number) for number in range(20)}
     eventually(lambda: registry.get_sample_value("usage_emitter_connected") == 1)
     assert registry.get_sample_value("usage_emitter_events_acknowledged_total") == 21
+
+
+def test_a_broker_that_is_killed_loses_nothing(
+    own_kafka: KafkaServer, start_emitter: Start, registry: CollectorRegistry
+) -> None:
+    """Events go on while the broker is killed and started again: each of them arrives, some perhaps twice."""
+    topic = UsageTopic(own_kafka.bootstrap_servers, "")
+    topic.create()
+    emitter = start_emitter(
+        bootstrap_servers=topic.bootstrap, patience_seconds=1.0, connect_timeout_seconds=2.0, retry_seconds=0.1
+    )
+    deliveries = []
+
+    def emit_until(condition: Callable[[], bool]) -> None:
+        def emit_and_ask() -> bool:
+            deliveries.append(emitter.emit("sms.send", "acme", id=str(len(deliveries)), source="/sms"))
+            return condition()
+
+        eventually(emit_and_ask, 60)
+
+    def seen(outcome: Outcome) -> bool:
+        return any(delivery.done() and delivery.result() is outcome for delivery in deliveries)
+
+    emit_until(lambda: seen(Outcome.ACKNOWLEDGED))
+    own_kafka.kill()
+    emit_until(lambda: seen(Outcome.SPOOLED))
+    own_kafka.start()
+    emit_until(lambda: registry.get_sample_value("usage_emitter_connected") == 1)
+    emitter.flush(timeout=30)
+
+    assert set(ids(topic.records(len(deliveries)))) == {str(number) for number in range(len(deliveries))}
 
 
 def test_a_missing_topic_is_named(

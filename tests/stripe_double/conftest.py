@@ -6,13 +6,20 @@ import pytest
 import stripe
 
 from .openapi import problems
-from .served import Served, serving
+from .served import Host, Served
+
+
+@pytest.fixture(scope="session")
+def double_host() -> Iterator[Host]:
+    """The HTTP server that the doubles take turns behind."""
+    with Host().running() as host:
+        yield host
 
 
 @pytest.fixture
-def double() -> Iterator[Served]:
+def double(double_host: Host) -> Iterator[Served]:
     """A double with an empty state in memory."""
-    with serving() as served:
+    with double_host.serving() as served:
         yield served
     assert [problem for exchange in served.exchanges for problem in problems(exchange)] == []
 

@@ -34,6 +34,7 @@ class Recorder:
             await self._app(scope, receive, send)
             return
         exchange = Exchange(scope["method"], scope["path"], scope["query_string"].decode())
+        self.exchanges.append(exchange)
 
         async def received() -> Message:
             message = await receive()
@@ -48,4 +49,3 @@ class Recorder:
             await send(message)
 
         await self._app(scope, received, sent)
-        self.exchanges.append(exchange)

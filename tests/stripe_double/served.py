@@ -5,12 +5,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import stripe
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.stripe.app import create_app
 from local.stripe.clock import Clock
@@ -60,19 +60,38 @@ def control(url: str, path: str, body: dict[str, Any] | None = None) -> Any:
         return json.load(answer)
 
 
-@contextmanager
-def serving(state: Path | None = None) -> Iterator[Served]:
-    """Serve a double in a thread."""
-    store = Store(state)
-    recorder = Recorder(create_app(store, Clock()))
-    server = uvicorn.Server(uvicorn.Config(recorder, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        eventually(lambda: server.started)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield Served(f"http://127.0.0.1:{port}", recorder.exchanges)
-    finally:
-        server.should_exit = True
-        thread.join()
+class Host:
+    """One HTTP server for many doubles, one after the other: starting a server takes longer than a test."""
+
+    def __init__(self) -> None:
+        self._app: ASGIApp | None = None
+        self.url = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Whichever double is being tested."""
+        assert self._app is not None
+        await self._app(scope, receive, send)
+
+    @contextmanager
+    def running(self) -> Iterator["Host"]:
+        """Serve in a thread."""
+        server = uvicorn.Server(uvicorn.Config(self, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            eventually(lambda: server.started)
+            self.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+            yield self
+        finally:
+            server.should_exit = True
+            thread.join()
+
+    @contextmanager
+    def serving(self) -> Iterator[Served]:
+        """Serve a fresh double with an empty state in memory."""
+        store = Store()
+        recorder = Recorder(create_app(store, Clock()))
+        self._app = recorder
+        yield Served(self.url, recorder.exchanges)
+        self._app = None
         store.close()

@@ -37,7 +37,9 @@ class KafkaContainer(DockerContainer):
             KAFKA_HEAP_OPTS="-Xmx512M",
         )
         # The advertised port is known only once the container runs, so the broker waits for a script that tells it.
-        self.with_command(["bash", "-c", f"while [ ! -f {START_SCRIPT} ]; do sleep 0.1; done; exec bash {START_SCRIPT}"])
+        self.with_command(
+            ["bash", "-c", f"while [ ! -f {START_SCRIPT} ]; do sleep 0.1; done; exec bash {START_SCRIPT}"]
+        )
 
     @property
     def bootstrap_servers(self) -> str:

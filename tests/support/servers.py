@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from testcontainers.core.config import testcontainers_config
 
@@ -84,35 +84,44 @@ def _fetch(source: Source) -> Source:
     return Source("embedded", f"{source.detail} cannot be got: {problem}") if problem else source
 
 
+class Server(Protocol):
+    """What containers and embedded servers have in common."""
+
+    def start(self) -> object:
+        """Start and wait until it answers."""
+
+    def stop(self) -> object:
+        """End it; nothing happens if it never started."""
+
+
 @contextmanager
 def running_kafka(source: Source, directory: Path) -> Iterator[str]:
-    """A broker's bootstrap address, while the context lasts."""
+    """A broker's bootstrap address, while the context lasts; an embedded one keeps its data in `directory`."""
     if source.kind == "environment":
         yield source.detail
-    elif source.kind == "docker":
-        with kafka_container.KafkaContainer() as container:
-            yield container.bootstrap_servers
-    else:
-        server = embedded_kafka(directory, JAR_CACHE)
-        try:
-            server.start()
-            yield server.bootstrap_servers
-        finally:
-            server.stop()
+        return
+    docker = source.kind == "docker"
+    server = kafka_container.KafkaContainer() if docker else embedded_kafka(directory, JAR_CACHE)
+    with _running(server):
+        yield server.bootstrap_servers
 
 
 @contextmanager
 def running_redis(source: Source, directory: Path) -> Iterator[str]:
-    """A Redis URL, while the context lasts."""
+    """A Redis URL, while the context lasts; an embedded one keeps its data in `directory`."""
     if source.kind == "environment":
         yield source.detail
-    elif source.kind == "docker":
-        with redis_container.RedisContainer() as container:
-            yield container.url
-    else:
-        server = embedded_redis(directory)
-        try:
-            server.start()
-            yield server.url
-        finally:
-            server.stop()
+        return
+    docker = source.kind == "docker"
+    server = redis_container.RedisContainer() if docker else embedded_redis(directory)
+    with _running(server):
+        yield server.url
+
+
+@contextmanager
+def _running(server: Server) -> Iterator[None]:
+    try:
+        server.start()
+        yield
+    finally:
+        server.stop()

@@ -1,0 +1,93 @@
+"""The API's wiring: everything it needs is made or taken here, once."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from api.authentication import authentication
+from api.bounded_store import BoundedStore
+from api.error_handlers import InternalErrors, add_error_handlers
+from api.health import health_routes
+from api.metrics import Measured, RequestMetrics, metrics_routes
+from api.portal import portal_routes
+from api.settings import ApiSettings
+from api.stripe_portal import StripePortal
+from api.usage import AS_OF, UsageReader, usage_routes
+from ledger.redis_store import RedisStore
+from ledger.script import Store
+from ledger.shard import Ledger
+from runtime.redis import connect
+
+
+def create_app(
+    settings: ApiSettings,
+    *,
+    store: Store | None = None,
+    stripe: StripePortal | None = None,
+    now: Callable[[], float] = time.time,
+) -> FastAPI:
+    """The whole API as an ASGI application.
+
+    Args:
+        settings: what it is told from outside.
+        store: where the shards are; default: the settings' Redis, closed when the application ends.
+        stripe: the portal; default: by the settings, closed with the application, or none without a Stripe key.
+        now: the time in Unix seconds.
+    """
+    closing = AsyncExitStack()
+    if store is None:
+        client = connect(settings)
+        closing.push_async_callback(client.aclose)
+        store = BoundedStore(RedisStore(client))
+    if stripe is None and settings.stripe_api_key.get_secret_value():
+        stripe = StripePortal(settings)
+        closing.push_async_callback(stripe.close)
+    ledger = Ledger(store, settings.redis_prefix, settings.partitions)
+    registry = CollectorRegistry()
+    app = FastAPI(
+        title="Billing",
+        summary="Usage of the current billing period, and the way to Stripe's billing portal",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=_middleware(settings, RequestMetrics(registry)),
+        lifespan=_closing(closing),
+    )
+    add_error_handlers(app)
+    authenticate = authentication(ledger)
+    app.include_router(usage_routes(authenticate, UsageReader(ledger, now)))
+    app.include_router(portal_routes(authenticate, ledger, stripe))
+    app.include_router(health_routes(ledger))
+    app.include_router(metrics_routes(registry))
+    return app
+
+
+def _middleware(settings: ApiSettings, metrics: RequestMetrics) -> list[Middleware]:
+    """Outermost first: what is measured includes CORS, and every error answer carries CORS headers."""
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET"],
+        allow_headers=["Authorization", "If-None-Match"],
+        expose_headers=[AS_OF, "ETag", "Retry-After"],
+    )
+    return [
+        Middleware(Measured, metrics=metrics),
+        *([cors] if settings.cors_origins else []),
+        Middleware(InternalErrors),
+    ]
+
+
+def _closing(closing: AsyncExitStack) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with closing:
+            yield
+
+    return lifespan

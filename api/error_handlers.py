@@ -1,0 +1,102 @@
+"""From whatever was raised to the problem that the caller is told. What is not named here is an internal error."""
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from redis.exceptions import (
+    ClusterError,
+    ReadOnlyError,
+    RedisClusterException,
+    TryAgainError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import ProblemCode, ProblemError, problem_response
+from ledger.reading import NotReadyError
+
+# The server is away, starting, failing over or moving slots. Any other error of Redis is a fault of ours.
+STORE_ERRORS = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    ClusterError,
+    RedisClusterException,
+    ReadOnlyError,
+    TryAgainError,
+)
+_BY_STATUS = {
+    HTTPStatus.NOT_FOUND: ProblemCode.NOT_FOUND,
+    HTTPStatus.METHOD_NOT_ALLOWED: ProblemCode.METHOD_NOT_ALLOWED,
+}
+
+log = logging.getLogger(__name__)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Teaches the application every handler below; `InternalErrors` must be added as a middleware."""
+    app.add_exception_handler(ProblemError, _problem)
+    app.add_exception_handler(NotReadyError, _not_ready)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    for error in STORE_ERRORS:
+        app.add_exception_handler(error, _store_unavailable)
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)  # noqa: S101 - how Starlette calls it
+    return problem_response(error.code, error.detail)
+
+
+async def _not_ready(_: Request, __: Exception) -> Response:
+    return problem_response(ProblemCode.NOT_READY)
+
+
+async def _store_unavailable(_: Request, error: Exception) -> Response:
+    log.warning("Redis: %s: %s", type(error).__name__, error)
+    return problem_response(ProblemCode.STORE_UNAVAILABLE)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - how Starlette calls it
+    faults = (f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors())
+    return problem_response(ProblemCode.VALIDATION_ERROR, "; ".join(faults))
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - how Starlette calls it
+    code = _BY_STATUS.get(HTTPStatus(error.status_code), ProblemCode.INTERNAL_ERROR)
+    return problem_response(code, headers=error.headers)
+
+
+class InternalErrors:
+    """The innermost middleware: what no handler knows is logged whole, and told to the caller without a word of it.
+
+    Not an exception handler, because Starlette runs the one for `Exception` outside of every middleware: the answer
+    would have no CORS headers, and a page could not read it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes the request on; an answer that has begun can only be broken off."""
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            if scope["type"] != "http" or started:
+                raise
+            log.exception("%s %r failed", scope["method"], scope["path"])
+            await problem_response(ProblemCode.INTERNAL_ERROR)(scope, receive, send)

@@ -1,0 +1,23 @@
+-- Folds a settled record: rows in flight become accepted by Stripe, or parked.
+-- KEYS: 1 fences, 2 in flight, 3 parked, 4 held; then the rows' accepted hashes
+-- ARGV: 1 start, 2 end; per row: identifier, bucket, minute, units, parked entry or ''
+local fence = redis.call('HGET', KEYS[1], 'pushes')
+if not fence then return {'EMPTY', ''} end
+if fence ~= ARGV[1] then
+  return {tonumber(fence) > tonumber(ARGV[1]) and 'STALE' or 'GAP', fence}
+end
+local settled = 0
+for k = 5, #KEYS do
+  local a = 3 + (k - 5) * 5
+  if redis.call('HDEL', KEYS[2], ARGV[a]) == 1 then
+    settled = settled + 1
+    if ARGV[a + 4] == '' then
+      redis.call('HDEL', KEYS[4], ARGV[a + 1], ARGV[a + 2])
+      redis.call('HINCRBY', KEYS[k], ARGV[a + 2], ARGV[a + 3])
+    else
+      redis.call('HSET', KEYS[3], ARGV[a], ARGV[a + 4])
+    end
+  end
+end
+redis.call('HSET', KEYS[1], 'pushes', ARGV[2])
+return {'APPLIED', ARGV[2], settled}

@@ -1,0 +1,111 @@
+"""Brings a shard's state to the end of its push log."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from ledger.answer import Verdict
+from ledger.pushes import fold_push
+from ledger.ready import Readiness, ReadyMark, mark_ready, note_server
+from ledger.shard import Shard
+from ledger.state import Log, open_shard
+from metering.push_log import Prepared, Settled, ShardDivergedError, StripeIdentity, decode
+from runtime.clock import Clock
+from stripe_sync.errors import PushLogLostError, UnreadablePushLogError
+from stripe_sync.log import Entry, PushLog
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When the end of the log was observed, by both clocks: what is sent is sent soon after, or not at all."""
+
+    wall_ms: int
+    monotonic: float
+
+
+class PushFolder:
+    """One shard's fold of the push log. Remembers where the shard stood; the fence corrects it."""
+
+    def __init__(self, shard: Shard, log: PushLog, clock: Clock, make_incarnation: Callable[[], str]) -> None:
+        self._shard = shard
+        self._log = log
+        self._clock = clock
+        self._make_incarnation = make_incarnation
+        self._fence: int | None = None
+        self.identity: StripeIdentity | None = None
+
+    async def fold_to_end(self) -> Moment | None:
+        """Folds up to the end observed now; None while a record waits for the shard's own count.
+
+        Raises:
+            PushLogLostError: the log was cut, truncated or recreated.
+            UnreadablePushLogError: a record has no known meaning.
+            ShardDivergedError: a row claims more than was counted.
+        """
+        number = self._shard.number
+        note = await note_server(self._shard)
+        moment = Moment(self._clock.now_ms(), self._clock.monotonic())
+        earliest, end = await self._log.bounds(number)
+        if self._fence is None:
+            await self._open(earliest)
+        while True:
+            fence = self._fence or 0
+            self._check(fence, earliest, end)
+            if fence >= end:
+                break
+            for entry in await self._log.read(number, fence, end):
+                verdict = await self._fold(entry)
+                if verdict is Verdict.WAIT:
+                    return None
+                if verdict is not Verdict.APPLIED:
+                    await self._open(earliest)
+                    break
+        await self._log.read(number, end, end)
+        result = await mark_ready(self._shard, ReadyMark.PUSHES, note, {Log.PUSHES: end}, as_of_ms=moment.wall_ms)
+        if result is not Readiness.READY:  # flushed or failed over in between: look again
+            self._fence = None
+            return None
+        return moment
+
+    async def _open(self, earliest: int) -> None:
+        incarnation = self._make_incarnation()
+        state = await open_shard(self._shard, Log.PUSHES, earliest=earliest, incarnation=incarnation)
+        self._fence = state.fences[Log.PUSHES]
+        self.identity = StripeIdentity.model_validate_json(state.identity) if state.identity else None
+
+    async def _fold(self, entry: Entry) -> Verdict:
+        if self._fence is None or entry.offset < self._fence:
+            return Verdict.STALE
+        record = self._decode(entry)
+        answer = await fold_push(self._shard, record, entry.offset, entry.append_ms)
+        if answer.verdict is Verdict.DIVERGED:
+            raise ShardDivergedError(
+                f"shard {self._shard.number}: the push log's record {entry.offset} claims more than was counted: "
+                "the usage log and the push log do not belong together"
+            )
+        if answer.applied:
+            self._fence = answer.fence
+            if isinstance(record, Prepared):
+                self.identity = record.identity
+        return answer.verdict
+
+    def _decode(self, entry: Entry) -> Prepared | Settled:
+        try:
+            return decode(entry.value or b"")
+        except ValidationError as error:
+            raise UnreadablePushLogError(
+                f"shard {self._shard.number}: the push log's record {entry.offset} can't be read "
+                f"({error.errors(include_url=False)[0]['msg']}): was it written by a newer version?"
+            ) from error
+
+    def _check(self, fence: int, earliest: int, end: int) -> None:
+        if fence > end:
+            raise PushLogLostError(
+                f"shard {self._shard.number}: the push log ends at {end}, but {fence} was folded: "
+                "the topic was truncated or recreated"
+            )
+        if fence < earliest:
+            raise PushLogLostError(
+                f"shard {self._shard.number}: the push log begins at {earliest}, but {fence} must be folded next"
+            )

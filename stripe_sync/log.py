@@ -1,0 +1,67 @@
+"""The push log as a shard's worker sees it."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+POLL_MS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record: its offset, its append time in Unix milliseconds, its bytes."""
+
+    offset: int
+    append_ms: int
+    value: bytes | None
+
+
+class PushLog(Protocol):
+    """One partition per shard, appended to and read back."""
+
+    async def append(self, shard: int, value: bytes) -> None:
+        """Returns once all replicas have it. An error leaves open whether it is, or will be, in the log."""
+        ...
+
+    async def bounds(self, shard: int) -> tuple[int, int]:
+        """The earliest offset and the last stable offset, as of now."""
+        ...
+
+    async def read(self, shard: int, start: int, end: int) -> list[Entry]:
+        """Some records from `start` on, below `end`; at least one unless the log has none there."""
+        ...
+
+
+class KafkaPushLog:
+    """The push log on aiokafka: reads through the group consumer that also decides who owns which shard."""
+
+    def __init__(self, topic: str, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+        self._topic = topic
+        self._consumer = consumer
+        self._producer = producer
+        self._position: dict[int, int] = {}
+
+    async def append(self, shard: int, value: bytes) -> None:
+        """Appends with acks=all to the shard's partition."""
+        await self._producer.send_and_wait(self._topic, value, str(shard).encode(), partition=shard)
+
+    async def bounds(self, shard: int) -> tuple[int, int]:
+        """The earliest offset and the last stable offset."""
+        place = TopicPartition(self._topic, shard)
+        earliest = await self._consumer.beginning_offsets([place])
+        return earliest[place], (await self._consumer.end_offsets([place]))[place]
+
+    async def read(self, shard: int, start: int, end: int) -> list[Entry]:
+        """Reads on from `start`, seeking only where the client stands elsewhere."""
+        place = TopicPartition(self._topic, shard)
+        if self._position.get(shard) != start:
+            self._consumer.seek(place, start)
+        timeout_ms = POLL_MS if start < end else 0  # even with nothing to read: it tells the group we are alive
+        fetched: list[Any] = (await self._consumer.getmany(place, timeout_ms=timeout_ms)).get(place, [])
+        self._position[shard] = fetched[-1].offset + 1 if fetched else start
+        return [Entry(record.offset, record.timestamp, record.value) for record in fetched]
+
+    def forget(self, shard: int) -> None:
+        """The shard went to another worker: the client's position is void."""
+        self._position.pop(shard, None)

@@ -1,0 +1,101 @@
+"""Which rows come next."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from ledger.due import Quote, list_due, quote_due
+from ledger.shard import Shard
+from metering.billing_time import Wait, stamp
+from metering.bucket import hour_of
+from metering.meters import BY_INDEX
+from metering.push_log import MAX_ROWS, Prepared, StripeIdentity
+from metering.row import Row, split_bucket_key
+from runtime.clock import Clock
+
+
+def row_of(quote: Quote, *, now: int, grace: int) -> Row | Wait | None:
+    """The next row of a bucket, or why there is none; None where nothing is due any more.
+
+    Args:
+        quote: the bucket as it stands.
+        now: Unix seconds.
+        grace: Stripe's finalisation grace in seconds.
+    """
+    account, meter, hour = split_bucket_key(quote.bucket)
+    if quote.due <= 0 or quote.due > quote.counted:  # claimed meanwhile, or older than what units are kept for
+        return None
+    stamped = stamp(hour, quote.account, now=now, grace=grace)
+    if isinstance(stamped, Wait) or quote.account.customer is None:
+        return stamped if isinstance(stamped, Wait) else Wait.NO_CUSTOMER
+    return Row(
+        account=account,
+        meter=BY_INDEX[meter].name,
+        hour=hour,
+        start=quote.counted - quote.due,
+        end=quote.counted,
+        customer=quote.account.customer,
+        timestamp=stamped.timestamp,
+        carried=stamped.carried,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a bucket may be pushed, and how long Stripe waits before an invoice is final; in seconds."""
+
+    push_interval: float
+    grace: int
+
+
+class Planner:
+    """Sweeps one shard's due buckets, oldest first, once per push interval.
+
+    A sweep is what was due when it began, so that no bucket is pushed twice in it however fast it grows.
+    """
+
+    def __init__(self, shard: Shard, identity: StripeIdentity, pace: Pace, clock: Clock) -> None:
+        self._shard = shard
+        self._identity = identity
+        self._pace = pace
+        self._clock = clock
+        self._sweep: deque[str] = deque()
+        self._next_sweep = clock.monotonic()
+
+    def seconds_to_sweep(self) -> float:
+        """0 while a sweep is under way; else the time until the next may begin."""
+        return 0.0 if self._sweep else max(0.0, self._next_sweep - self._clock.monotonic())
+
+    async def plan(self) -> Prepared | None:
+        """The next record to append, or None while nothing may be planned.
+
+        Raises:
+            NotReadyError: the shard is being folded.
+        """
+        if self.seconds_to_sweep() > 0:
+            return None
+        now = self._clock.now_ms() // 1000
+        if not self._sweep:
+            self._next_sweep = self._clock.monotonic() + self._pace.push_interval
+            self._sweep.extend(await list_due(self._shard, hour_of(now)))
+        while self._sweep:
+            page = [self._sweep.popleft() for _ in range(min(MAX_ROWS, len(self._sweep)))]
+            prepared = await self._prepare(page, now)
+            if prepared is not None:
+                return prepared
+        return None
+
+    async def _prepare(self, buckets: list[str], now: int) -> Prepared | None:
+        quotes = await quote_due(self._shard, buckets)
+        rows, taken = [], set[str]()
+        for quote in quotes.quotes:
+            row = row_of(quote, now=now, grace=self._pace.grace)
+            if not isinstance(row, Row) or row.bucket_key in quotes.held:
+                continue
+            if row.minute_key in quotes.held or row.minute_key in taken:
+                self._sweep.append(quote.bucket)  # another row of its minute goes first
+                continue
+            taken.add(row.minute_key)
+            rows.append(row)
+        if not rows:
+            return None
+        return Prepared(identity=self._identity, usage_fence=quotes.usage_fence, rows=tuple(rows))

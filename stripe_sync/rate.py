@@ -1,0 +1,26 @@
+"""The platform's rate of calls to Stripe, shared by shards: a worker takes the share of those it owns."""
+
+from aiolimiter import AsyncLimiter
+
+BURST_SECONDS = 0.1  # calls are spread over the second
+
+
+class RateShare:
+    """Admits this process's share of the platform's calls per second."""
+
+    def __init__(self, platform_rate: float, partitions: int) -> None:
+        self._rate_per_shard = platform_rate / partitions
+        self._limiter = _limiter(self._rate_per_shard)
+
+    def own(self, shards: int) -> None:
+        """Takes the share of so many shards."""
+        self._limiter = _limiter(self._rate_per_shard * max(1, shards))
+
+    async def admit(self) -> None:
+        """Waits for the next call's turn."""
+        await self._limiter.acquire()
+
+
+def _limiter(rate: float) -> AsyncLimiter:
+    period = max(BURST_SECONDS, 1 / rate)
+    return AsyncLimiter(max_rate=rate * period, time_period=period)

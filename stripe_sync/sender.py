@@ -1,0 +1,174 @@
+"""Brings one row in flight to its fate, under the rules that make sending safe against zombies and clocks."""
+
+import asyncio
+import logging
+import random
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import stripe
+
+from metering.account import Account
+from metering.billing_time import sendable_until
+from metering.outcome import Ambiguous, Delivered, Outcome, Park, ParkReason, RetryLater, Stop
+from metering.push_log import InFlight, Settlement
+from metering.row import Row
+from runtime.clock import Clock
+from stripe_sync.errors import StripeStoppedError
+from stripe_sync.folder import Moment
+from stripe_sync.stripe_client import Transport
+from stripe_sync.summaries import Summaries
+
+log = logging.getLogger(__name__)
+
+WINDOW_SECONDS = 600.0  # from observing the log's end to sending: who sleeps longer may no longer own the row
+RESEND_SECONDS = 22 * 3600  # Stripe refuses a known identifier for 24 hours; two are left for clocks
+FIRST_DELAY_SECONDS = 0.5
+LAST_DELAY_SECONDS = 30.0
+
+
+class Step(Enum):
+    """What may be done with a row in flight at one moment."""
+
+    START_OVER = auto()
+    """The fold behind it is too old: fold to the end of the log and look again."""
+    SEND = auto()
+    ASK = auto()
+    """Too old to be sent blindly: the summary decides."""
+    MISSED = auto()
+    """Its period can no longer be billed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """Both clocks at one moment."""
+
+    wall_ms: int
+    monotonic: float
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A row in flight and what was known when the fold stood at the end of the log.
+
+    `base` gives the units that Stripe holds for its customer, meter and minute without it.
+    """
+
+    identifier: str
+    entry: InFlight
+    account: Account
+    folded: Moment
+    base: Callable[[], Awaitable[int]]
+
+
+def next_step(work: Work, now: Now, *, grace: int, asked: bool = False) -> Step:
+    """Decides what may be done with a row now.
+
+    Args:
+        work: the row.
+        now: both clocks; either may have jumped or stood still.
+        grace: Stripe's finalisation grace in seconds.
+        asked: the summary has just said that Stripe does not hold the row.
+    """
+    window = WINDOW_SECONDS
+    wall = (now.wall_ms - work.folded.wall_ms) / 1000
+    if not 0 <= now.monotonic - work.folded.monotonic < window or not -window < wall < window:
+        return Step.START_OVER
+    if not asked and now.wall_ms - work.entry.prepared_ms >= RESEND_SECONDS * 1000:
+        return Step.ASK
+    if now.wall_ms // 1000 >= sendable_until(work.entry.row.timestamp, work.account.anchor, grace=grace):
+        return Step.MISSED
+    return Step.SEND
+
+
+@dataclass(frozen=True, slots=True)
+class StripeSide:
+    """Both ways to ask something of Stripe."""
+
+    transport: Transport
+    summaries: Summaries
+
+
+class Sender:
+    """Sends rows: at most so many calls a second, and one at a time per customer and meter (Stripe's limit).
+
+    `admit` waits until the rate limit lets one more call through; `jitter` gives 0 to 1.
+    """
+
+    def __init__(
+        self,
+        stripe_side: StripeSide,
+        clock: Clock,
+        *,
+        grace: int,
+        admit: Callable[[], Awaitable[None]],
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._stripe = stripe_side
+        self._clock = clock
+        self._grace = grace
+        self._admit = admit
+        self._jitter = jitter
+        self._lanes: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def settle(self, work: Work) -> Settlement | None:
+        """What came of a row; None if the fold behind it grew too old first.
+
+        Raises:
+            StripeStoppedError: Stripe does not talk to this key.
+        """
+        attempt = 0
+        while True:
+            outcome = await self._attempt(work)
+            match outcome:
+                case None:
+                    return None
+                case Delivered():
+                    return Settlement(identifier=work.identifier)
+                case Park(reason, detail):
+                    return Settlement(identifier=work.identifier, parked=reason, detail=detail)
+                case Stop(reason):
+                    raise StripeStoppedError(reason)
+                case RetryLater() | Ambiguous():
+                    log.info("row %s: %s: again later", work.identifier, outcome.reason)
+                    await self._clock.sleep(self._delay(outcome, attempt))
+                    attempt += 1
+
+    async def _attempt(self, work: Work) -> Outcome | None:
+        """One call at the most; the rules are checked right before it, because waiting for a turn took time."""
+        row = work.entry.row
+        async with self._lanes[row.customer, row.meter]:
+            await self._admit()
+            step = next_step(work, self._now(), grace=self._grace)
+            if step is Step.ASK:
+                decided = await self._ask(row, work.base)
+                if decided is not None:
+                    return decided
+                step = next_step(work, self._now(), grace=self._grace, asked=True)
+            if step is Step.START_OVER:
+                return None
+            if step is Step.MISSED:
+                return Park(ParkReason.MISSED_CUTOFF, "its period was about to be finalised")
+            return await self._stripe.transport.send(row, work.identifier)
+
+    def _now(self) -> Now:
+        return Now(self._clock.now_ms(), self._clock.monotonic())
+
+    async def _ask(self, row: Row, base: Callable[[], Awaitable[int]]) -> Outcome | None:
+        """What the summary says of an old row; None where it proves that the row is not there."""
+        try:
+            held, without = await self._stripe.summaries.units(row), await base()
+        except stripe.StripeError as error:
+            return RetryLater(f"summary: {type(error).__name__}")
+        if held == without + row.value:
+            return Delivered()
+        if held == without:
+            return None
+        return Park(ParkReason.UNDECIDABLE, f"the summary says {held}; {without} without the row, which is {row.value}")
+
+    def _delay(self, outcome: RetryLater | Ambiguous, attempt: int) -> float:
+        backoff: float = min(LAST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0**attempt) * (0.5 + self._jitter() / 2)
+        asked = outcome.delay if isinstance(outcome, RetryLater) and outcome.delay is not None else 0.0
+        return max(asked, backoff)

@@ -1,0 +1,19 @@
+"""The Stripe worker's settings."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from runtime.settings import KafkaSettings, ProcessSettings, RedisSettings, StripeSettings
+
+
+class StripeSyncSettings(KafkaSettings, RedisSettings, StripeSettings, ProcessSettings):
+    """Everything the Stripe worker is told from outside."""
+
+    namespace: Annotated[
+        str, Field(min_length=1, description="part of every identifier: one per installation, never changed")
+    ]
+    push_interval_seconds: Annotated[float, Field(gt=0, description="how long a bucket may grow between rows")] = 300.0
+    finalization_grace_seconds: Annotated[
+        int, Field(ge=0, le=72 * 3600, description="Stripe's setting: how long after a period its invoice is final")
+    ] = 3600

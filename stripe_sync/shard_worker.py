@@ -1,0 +1,148 @@
+"""One shard's worker: fold, settle, send, plan, again and again. Knows neither Kafka's client nor the process."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from ledger.pushes import read_accepted, read_accounts, read_in_flight
+from ledger.reading import NotReadyError
+from ledger.shard import Shard
+from metering.push_log import MAX_ROWS, InFlight, Settled, Settlement, StripeIdentity, encode
+from runtime.clock import Clock
+from stripe_sync.errors import WrongStripeError
+from stripe_sync.folder import Moment, PushFolder
+from stripe_sync.log import PushLog
+from stripe_sync.planner import Pace, Planner
+from stripe_sync.sender import Sender, Work
+
+log = logging.getLogger(__name__)
+
+MAX_IN_FLIGHT = 2 * MAX_ROWS  # of one shard: the next rows are prepared while the last are on their way
+SETTLE_LINGER_SECONDS = 0.5  # rows that settle together share a record
+IDLE_SECONDS = 1.0
+BEHIND_SECONDS = 0.1
+
+
+class ShardWorker:
+    """Tells Stripe what one shard counted.
+
+    Each turn starts from the end of the push log, so that whatever another worker did, or this one in an earlier
+    life, is known before anything is decided. Rows are sent by tasks of their own: a slow one holds only itself.
+    """
+
+    def __init__(
+        self,
+        shard: Shard,
+        push_log: PushLog,
+        sender: Sender,
+        identity: StripeIdentity,
+        *,
+        pace: Pace,
+        clock: Clock,
+        make_incarnation: Callable[[], str],
+    ) -> None:
+        self._shard = shard
+        self._log = push_log
+        self._sender = sender
+        self._identity = identity
+        self._clock = clock
+        self._folder = PushFolder(shard, push_log, clock, make_incarnation)
+        self._planner = Planner(shard, identity, pace, clock)
+        self._sending: dict[str, asyncio.Task[Settlement | None]] = {}
+        self._settled: dict[str, Settlement] = {}
+
+    async def run(self) -> None:
+        """Runs until cancelled, or until something that only a person can mend.
+
+        Raises:
+            WrongStripeError: the log is another Stripe account's.
+            StripeStoppedError: Stripe does not talk to this key.
+        """
+        try:
+            while True:
+                await self._wait(await self.turn())
+        finally:
+            for task in self._sending.values():
+                task.cancel()
+            await asyncio.gather(*self._sending.values(), return_exceptions=True)
+
+    async def turn(self) -> float:
+        """One turn; gives the seconds that the next one may be waited for if nothing else happens."""
+        folded = await self._folder.fold_to_end()
+        if folded is None:
+            return BEHIND_SECONDS
+        self._check_identity()
+        in_flight = await read_in_flight(self._shard)
+        self._collect(in_flight)
+        appended = await self._append_settled()
+        await self._start_sending(in_flight, folded)
+        planned = await self._plan()
+        if appended or planned:
+            return 0.0
+        return min(IDLE_SECONDS, self._planner.seconds_to_sweep() or IDLE_SECONDS)
+
+    def _check_identity(self) -> None:
+        known = self._folder.identity
+        if known is not None and known != self._identity:
+            raise WrongStripeError(
+                f"the push log was written for namespace {known.namespace!r}, account {known.account!r}, "
+                f"livemode {known.livemode}; this worker is set up for {self._identity.namespace!r}, "
+                f"{self._identity.account!r}, {self._identity.livemode}: nothing was sent"
+            )
+
+    def _collect(self, in_flight: dict[str, InFlight]) -> None:
+        """Takes the results of ended tasks, and forgets what the log has settled."""
+        for identifier, task in list(self._sending.items()):
+            if task.done():
+                del self._sending[identifier]
+                settlement = task.result()
+                if settlement is not None:
+                    self._settled[identifier] = settlement
+        self._settled = {name: result for name, result in self._settled.items() if name in in_flight}
+
+    async def _append_settled(self) -> bool:
+        settlements = tuple(self._settled.values())[:MAX_ROWS]
+        if not settlements:
+            return False
+        await self._log.append(self._shard.number, encode(Settled(settlements=settlements)))
+        return True
+
+    async def _start_sending(self, in_flight: dict[str, InFlight], folded: Moment) -> None:
+        new = {
+            name: entry for name, entry in in_flight.items() if name not in self._sending and name not in self._settled
+        }
+        accounts = await read_accounts(self._shard, sorted({entry.row.account for entry in new.values()}))
+        for identifier, entry in new.items():
+            base = partial(read_accepted, self._shard, entry.row)
+            work = Work(identifier, entry, accounts[entry.row.account], folded, base)
+            self._sending[identifier] = asyncio.create_task(self._sender.settle(work))
+
+    async def _plan(self) -> bool:
+        if len(self._sending) + MAX_ROWS > MAX_IN_FLIGHT:
+            return False
+        try:
+            prepared = await self._planner.plan()
+        except NotReadyError:
+            return False
+        if prepared is None:
+            return False
+        await self._log.append(self._shard.number, encode(prepared))
+        return True
+
+    async def _wait(self, seconds: float) -> None:
+        """Waits for time to pass or rows to settle: for the first one, then a little for its company."""
+        tasks = list(self._sending.values())
+        if seconds <= 0:
+            return
+        if not tasks:
+            await self._clock.sleep(seconds)
+            return
+        done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if done and len(done) < len(tasks):
+            await asyncio.wait(tasks, timeout=SETTLE_LINGER_SECONDS)
+
+
+def describe(shards: Iterable[int]) -> str:
+    """Shard numbers for a log line."""
+    return ", ".join(map(str, sorted(shards))) or "none"

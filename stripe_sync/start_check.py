@@ -1,0 +1,43 @@
+"""What must be true of Stripe before anything is sent."""
+
+import logging
+
+import stripe
+
+from metering.push_log import StripeIdentity
+from stripe_sync.errors import StripeStoppedError
+from stripe_sync.meters import list_meters, meter_faults
+from stripe_sync.settings import StripeSyncSettings
+
+log = logging.getLogger(__name__)
+
+
+async def stripe_identity(client: stripe.StripeClient, settings: StripeSyncSettings) -> StripeIdentity:
+    """Whom this worker's rows are for.
+
+    Raises:
+        StripeStoppedError: Stripe does not accept the key, or the key may not read its account and none is set.
+    """
+    account = settings.stripe_account
+    if not account:
+        try:
+            account = (await client.v1.accounts.retrieve_current_async()).id
+        except (stripe.AuthenticationError, stripe.PermissionError) as error:
+            raise StripeStoppedError(
+                f"Stripe does not tell whose key this is ({error.http_status}): check BILLING_STRIPE_API_KEY; for a "
+                "restricted key that may not read its account, set BILLING_STRIPE_ACCOUNT to it (acct_...)"
+            ) from error
+    return StripeIdentity(namespace=settings.namespace, account=account, livemode=settings.stripe_livemode)
+
+
+async def checked_meters(client: stripe.StripeClient) -> dict[str, str]:
+    """The ids of the catalogue's meters by name.
+
+    Raises:
+        StripeStoppedError: a meter is missing or would bill something else than what is counted.
+    """
+    found = await list_meters(client)
+    faults = meter_faults(found)
+    if faults:
+        raise StripeStoppedError("Stripe's meters are not as they must be:\n  " + "\n  ".join(faults))
+    return {name: meter.id for name, meter in found.items()}

@@ -1,0 +1,53 @@
+"""The Stripe client, and the transport that sends one row a call."""
+
+from typing import Protocol
+
+import stripe
+
+from metering.outcome import Delivered, Outcome
+from metering.rfc3339 import from_unix
+from metering.row import Row
+from runtime.settings import StripeSettings
+from stripe_sync.outcomes import outcome_of
+
+CALL_TIMEOUT_SECONDS = 30.0
+
+
+def make_client(settings: StripeSettings) -> stripe.StripeClient:
+    """An asynchronous client with its own retries off: what is sent again, and when, is decided here."""
+    return stripe.StripeClient(
+        settings.stripe_api_key.get_secret_value(),
+        http_client=stripe.HTTPXClient(timeout=CALL_TIMEOUT_SECONDS),
+        max_network_retries=0,
+        base_addresses={"api": settings.stripe_api_base, "meter_events": settings.stripe_meter_events_base},
+    )
+
+
+class Transport(Protocol):
+    """Brings a row to Stripe."""
+
+    async def send(self, row: Row, identifier: str) -> Outcome:
+        """What came of it; never raises for what Stripe or the network does."""
+        ...
+
+
+class SingleTransport:
+    """Stripe's v2 synchronous meter event endpoint: one call, one verdict."""
+
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self._client = client
+
+    async def send(self, row: Row, identifier: str) -> Outcome:
+        """Sends the row's frozen body: the same bytes each time."""
+        try:
+            await self._client.v2.billing.meter_events.create_async(
+                {
+                    "event_name": row.meter,
+                    "identifier": identifier,
+                    "payload": {"stripe_customer_id": row.customer, "value": str(row.value)},
+                    "timestamp": from_unix(row.timestamp),
+                }
+            )
+        except stripe.StripeError as error:
+            return outcome_of(error)
+        return Delivered()
