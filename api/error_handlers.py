@@ -39,39 +39,33 @@ log = logging.getLogger(__name__)
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Teaches the application every handler below; `InternalErrors` must be added as a middleware."""
-    app.add_exception_handler(ProblemError, _problem)
-    app.add_exception_handler(NotReadyError, _not_ready)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    for error in STORE_ERRORS:
-        app.add_exception_handler(error, _store_unavailable)
+    """Teaches the application what each error means; `InternalErrors`, a middleware, takes the rest."""
 
+    @app.exception_handler(ProblemError)
+    async def problem(_: Request, error: ProblemError) -> Response:
+        return problem_response(error.code, error.detail)
 
-async def _problem(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ProblemError)  # noqa: S101 - how Starlette calls it
-    return problem_response(error.code, error.detail)
+    @app.exception_handler(NotReadyError)
+    async def not_ready(_: Request, __: NotReadyError) -> Response:
+        return problem_response(ProblemCode.NOT_READY)
 
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        faults = (f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors())
+        return problem_response(ProblemCode.VALIDATION_ERROR, "; ".join(faults))
 
-async def _not_ready(_: Request, __: Exception) -> Response:
-    return problem_response(ProblemCode.NOT_READY)
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> Response:
+        code = _BY_STATUS.get(HTTPStatus(error.status_code), ProblemCode.INTERNAL_ERROR)
+        return problem_response(code, headers=error.headers)
+
+    for store_error in STORE_ERRORS:
+        app.add_exception_handler(store_error, _store_unavailable)
 
 
 async def _store_unavailable(_: Request, error: Exception) -> Response:
     log.warning("Redis: %s: %s", type(error).__name__, error)
     return problem_response(ProblemCode.STORE_UNAVAILABLE)
-
-
-async def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - how Starlette calls it
-    faults = (f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors())
-    return problem_response(ProblemCode.VALIDATION_ERROR, "; ".join(faults))
-
-
-async def _http(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - how Starlette calls it
-    code = _BY_STATUS.get(HTTPStatus(error.status_code), ProblemCode.INTERNAL_ERROR)
-    return problem_response(code, headers=error.headers)
 
 
 class InternalErrors:

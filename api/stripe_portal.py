@@ -58,7 +58,7 @@ class StripePortal:
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._http.close_async()
+        await self._http.close_async()  # type: ignore[no-untyped-call]
 
 
 def problem_of_refusal(error: StripeError) -> ProblemCode:
