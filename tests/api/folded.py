@@ -88,8 +88,13 @@ class Folded:
         state = await read_state(shard)
         at = state.fences[Log.USAGE]
         event = {
-            **{"specversion": "1.0", "id": str(next(self.numbers)), "source": "tests", "type": meter},
-            **{"subject": account, "time": from_unix(time), "data": {"quantity": quantity}},
+            "specversion": "1.0",
+            "id": str(next(self.numbers)),
+            "source": "tests",
+            "type": meter,
+            "subject": account,
+            "time": from_unix(time),
+            "data": {"quantity": quantity},
         }
         record = Record(at, time * 1000, json.dumps(event).encode())
         for batch in usage_batches(
