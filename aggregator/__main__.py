@@ -4,10 +4,12 @@ import asyncio
 import sys
 
 from faust import Worker
+from prometheus_client import CollectorRegistry
 
 from aggregator.app import create_app
 from aggregator.settings import AggregatorSettings
 from runtime.logs import configure_logging
+from runtime.monitor import Pulse, start_monitor
 from runtime.redis import RedisUnsafeError, check_server, connect
 from runtime.topics import TopicMismatchError, verify_topics
 
@@ -29,7 +31,10 @@ def main() -> None:
         asyncio.run(_check_redis(settings))
     except (TopicMismatchError, RedisUnsafeError) as error:
         sys.exit(f"aggregator: {error}")
-    worker = Worker(create_app(settings), quiet=True, redirect_stdouts=False, override_logging=False)
+    pulse = Pulse()
+    if settings.http_port:
+        start_monitor(settings.http_host, settings.http_port, CollectorRegistry(), pulse)
+    worker = Worker(create_app(settings, pulse), quiet=True, redirect_stdouts=False, override_logging=False)
     worker.execute_from_commandline()
 
 

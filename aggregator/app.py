@@ -24,6 +24,7 @@ from ledger.redis_store import RedisStore
 from ledger.shard import Ledger
 from ledger.state import Log
 from runtime.kafka import async_options, ssl_context
+from runtime.monitor import Pulse
 from runtime.redis import connect
 from runtime.topics import DEAD_LETTER_MAX_BYTES, TopicNames
 
@@ -88,8 +89,8 @@ class FaustShards:
         self._consumer().resync(TP(self._topics[log], shard), reason)
 
 
-def create_app(settings: AggregatorSettings) -> AggregatorApp:
-    """The whole aggregator, ready to be run by a Faust worker."""
+def create_app(settings: AggregatorSettings, pulse: Pulse) -> AggregatorApp:
+    """The whole aggregator, ready to be run by a Faust worker; it beats `pulse` while it gets on."""
     names = TopicNames(settings.topic_prefix)
     topics = dict(zip(FOLDED_LOGS, (names.usage, names.accounts, names.api_keys), strict=True))
     ledger = Ledger(RedisStore(connect(settings)), settings.redis_prefix, settings.partitions)
@@ -124,7 +125,7 @@ def create_app(settings: AggregatorSettings) -> AggregatorApp:
 
     @app.task  # type: ignore[untyped-decorator]
     async def keep_ready() -> None:
-        loop = ReadinessLoop(FaustShards(app, topics), ledger.shard)
+        loop = ReadinessLoop(FaustShards(app, topics), ledger.shard, beat=pulse.beat)
         await loop.run(RETRIABLE, GIVE_UP_SECONDS)
 
     @app.timer(COMMIT_SECONDS)  # type: ignore[untyped-decorator]

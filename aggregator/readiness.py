@@ -77,11 +77,14 @@ class ReadinessLoop:
         shard: Callable[[int], Shard],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
+        """`beat` is called after every turn that went well."""
         self._owned = owned
         self._shard = shard
         self._pause = pause
         self._now_ms = now_ms
+        self._beat = beat
         self._keepers: dict[int, ReadyKeeper] = {}
 
     async def run(self, retriable: tuple[type[Exception], ...], give_up_seconds: float) -> None:
@@ -91,6 +94,7 @@ class ReadinessLoop:
             try:
                 caught_up = await self.turn()
                 failing_since = None
+                self._beat()
             except retriable as error:
                 failing_since = failing_since or time.monotonic()
                 if time.monotonic() - failing_since > give_up_seconds:

@@ -1,7 +1,7 @@
 """The aggregator's settings."""
 
-from runtime.settings import KafkaSettings, ProcessSettings, RedisSettings
+from runtime.settings import KafkaSettings, MonitorSettings, ProcessSettings, RedisSettings
 
 
-class AggregatorSettings(KafkaSettings, RedisSettings, ProcessSettings):
+class AggregatorSettings(KafkaSettings, RedisSettings, ProcessSettings, MonitorSettings):
     """Everything the aggregator is told from outside."""

@@ -29,7 +29,7 @@ def portal_routes(authenticate: Authenticate, ledger: Ledger, stripe: StripePort
     """The endpoint; without Stripe it says that there is no portal."""
     router = APIRouter()
 
-    @router.get("/api/billing/portal", responses=_RESPONSES)
+    @router.get("/api/billing/portal", operation_id="portalLink", responses=_RESPONSES)
     async def portal_link(response: Response, account: Annotated[str, Depends(authenticate)]) -> PortalLink:
         """A fresh link to the account's billing portal. It lasts for minutes only: use it at once."""
         if stripe is None:

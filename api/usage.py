@@ -39,6 +39,8 @@ class MeterTotal(BaseModel):
 class CurrentUsage(BaseModel):
     """All meters, in catalogue order."""
 
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     usage: list[MeterTotal]
     message: Literal["Usage for current billing period"] = "Usage for current billing period"
 
@@ -74,7 +76,7 @@ def usage_routes(authenticate: Authenticate, reader: UsageReader) -> APIRouter:
     """The endpoint."""
     router = APIRouter()
 
-    @router.get("/api/billing/usage", response_model=CurrentUsage, responses=_RESPONSES)
+    @router.get("/api/billing/usage", operation_id="currentUsage", response_model=CurrentUsage, responses=_RESPONSES)
     async def current_usage(request: Request, account: Annotated[str, Depends(authenticate)]) -> Response:
         """Units per meter in the account's current billing period."""
         totals = await reader.current(account)

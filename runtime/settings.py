@@ -23,7 +23,14 @@ class Settings(BaseSettings):
 class ProcessSettings(Settings):
     """What names a process: in logs, and as its static member id in Kafka's consumer groups."""
 
-    process_name: str = Field(default="", description="unique per running process; default: service and host name")
+    process_name: str = Field(default="", description="unique per running process; empty: a dynamic member")
+
+
+class MonitorSettings(Settings):
+    """Where a worker serves its health and metrics."""
+
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=0, ge=0, le=65535, description="0: not at all")
 
 
 class ShardSettings(Settings):

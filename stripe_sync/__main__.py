@@ -5,7 +5,10 @@ import logging
 import signal
 import sys
 
+from prometheus_client import CollectorRegistry
+
 from runtime.logs import configure_logging
+from runtime.monitor import Pulse, start_monitor
 from runtime.redis import RedisUnsafeError
 from runtime.topics import TopicMismatchError, verify_topics
 from stripe_sync.errors import StripeStoppedError, WrongStripeError
@@ -19,7 +22,10 @@ async def _run(settings: StripeSyncSettings) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    await serve(settings, stop)
+    pulse = Pulse()
+    if settings.http_port:
+        start_monitor(settings.http_host, settings.http_port, CollectorRegistry(), pulse)
+    await serve(settings, stop, pulse)
 
 
 def main() -> None:

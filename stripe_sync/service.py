@@ -11,6 +11,7 @@ from ledger.redis_store import RedisStore
 from ledger.shard import Ledger
 from runtime.clock import SystemClock
 from runtime.kafka import async_options
+from runtime.monitor import Pulse
 from runtime.redis import check_server, connect
 from runtime.topics import TopicNames
 from stripe_sync.log import KafkaPushLog
@@ -28,8 +29,8 @@ SESSION_MS = 10_000
 APPEND_TIMEOUT_MS = 30_000
 
 
-async def serve(settings: StripeSyncSettings, stop: asyncio.Event) -> None:
-    """Works until `stop` is set.
+async def serve(settings: StripeSyncSettings, stop: asyncio.Event, pulse: Pulse) -> None:
+    """Works until `stop` is set; beats `pulse` while it gets on.
 
     Raises:
         StripeStoppedError, WrongStripeError: a person must mend the set-up first.
@@ -65,6 +66,7 @@ async def serve(settings: StripeSyncSettings, stop: asyncio.Event) -> None:
                 pace=pace,
                 clock=clock,
                 make_incarnation=lambda: uuid4().hex,
+                beat=pulse.beat,
             )
 
         ownership = Ownership(make_worker, lambda owned, _: rate.own(len(owned)), clock)

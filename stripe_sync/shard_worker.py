@@ -41,12 +41,15 @@ class ShardWorker:
         pace: Pace,
         clock: Clock,
         make_incarnation: Callable[[], str],
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
+        """`beat` is called after every turn that went well."""
         self._shard = shard
         self._log = push_log
         self._sender = sender
         self._identity = identity
         self._clock = clock
+        self._beat = beat
         self._folder = PushFolder(shard, push_log, clock, make_incarnation)
         self._planner = Planner(shard, identity, pace, clock)
         self._sending: dict[str, asyncio.Task[Settlement | None]] = {}
@@ -61,7 +64,9 @@ class ShardWorker:
         """
         try:
             while True:
-                await self._wait(await self.turn())
+                pause = await self.turn()
+                self._beat()
+                await self._wait(pause)
         finally:
             for task in self._sending.values():
                 task.cancel()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -33,6 +34,22 @@ class OneAnswer:
         if scope["type"] == "http":
             self.forms.append(await Request(scope, receive).body())
             await Response(self.body, self.status, self.headers, "application/json")(scope, receive, send)
+
+
+@dataclass
+class Held:
+    """An ASGI application that keeps a request waiting until it is released."""
+
+    body: bytes
+    arrived: threading.Event = field(default_factory=threading.Event)
+    release: threading.Event = field(default_factory=threading.Event)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers late."""
+        if scope["type"] == "http":
+            self.arrived.set()
+            await asyncio.to_thread(self.release.wait)
+            await Response(self.body, 200, media_type="application/json")(scope, receive, send)
 
 
 async def trickle(scope: Scope, receive: Receive, send: Send) -> None:

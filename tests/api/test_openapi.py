@@ -18,7 +18,9 @@ async def test_the_two_endpoints_are_described(api: httpx.AsyncClient) -> None:
 
 async def test_usage_has_a_schema_and_an_example(api: httpx.AsyncClient) -> None:
     """Given the usage endpoint, its example is a whole answer under the names of the wire."""
-    described = (await api.get("/openapi.json")).json()["paths"][USAGE]["get"]["responses"]["200"]
+    description = (await api.get("/openapi.json")).json()
+    described = description["paths"][USAGE]["get"]["responses"]["200"]
+    assert description["components"]["schemas"]["CurrentUsage"]["required"] == ["usage", "message"]
     content = described["content"]["application/json"]
     assert content["schema"] == {"$ref": "#/components/schemas/CurrentUsage"}
     assert list(content["example"]) == ["usage", "message"]

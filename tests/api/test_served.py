@@ -1,5 +1,6 @@
 """The process as it is deployed: `python -m api`, asked by unrelated HTTP clients, and told to stop."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -7,15 +8,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 import requests
+from redis.asyncio import Redis
 
 from local.ports import free_port
-from local.process import Command, ServerProcess
+from local.process import Command, ServerError, ServerProcess
+from local.redis import RedisServer
 from local.stripe.app import create_app as create_double
 from local.stripe.clock import Clock
 from local.stripe.store import Store
@@ -24,6 +26,7 @@ from metering.meters import CATALOGUE
 from tests.api.calling import PORTAL, USAGE
 from tests.api.folded import PARTITIONS, Folded
 from tests.api.serving import serving
+from tests.api.stripe_answers import Held
 from tests.support.eventually import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -57,31 +60,38 @@ class Process(ServerProcess):
             {**clean, **environment, "BILLING_HTTP_PORT": str(port), "BILLING_PARTITIONS": str(PARTITIONS)},
             ROOT,
         )
-        super().__init__("API", command, self._answers)
+        super().__init__("API", command, self.answers)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it takes a request."""
         try:
-            with urlopen(f"{self.url}/healthz", timeout=1) as answer:
-                return bool(answer.status == 200)
-        except (URLError, TimeoutError):
+            return requests.get(f"{self.url}/healthz", timeout=1).ok
+        except requests.RequestException:
             return False
 
 
-@pytest.fixture
-def process(tmp_path: Path, redis_url: str, redis_prefix: str, double: str) -> Iterator[Process]:
+@contextmanager
+def api_process(directory: Path, redis_url: str, redis_prefix: str, stripe: str) -> Iterator[Process]:
     """The API, serving."""
     environment = {
         "BILLING_REDIS_URL": redis_url,
         "BILLING_REDIS_PREFIX": redis_prefix,
-        "BILLING_STRIPE_API_BASE": double,
+        "BILLING_STRIPE_API_BASE": stripe,
         "BILLING_STRIPE_API_KEY": "sk_test_double",
     }
-    running = Process(tmp_path, environment)
+    process = Process(directory, environment)
     try:
-        running.start()
-        yield running
+        process.start()
+        yield process
     finally:
-        running.kill()
+        process.kill()
+
+
+@pytest.fixture
+def process(tmp_path: Path, redis_url: str, redis_prefix: str, double: str) -> Iterator[Process]:
+    """The API, serving, with a Stripe double."""
+    with api_process(tmp_path, redis_url, redis_prefix, double) as running:
+        yield running
 
 
 EXPECTED = {
@@ -90,54 +100,79 @@ EXPECTED = {
 }
 
 
+async def fetch(method: str, url: str, headers: dict[str, str]) -> requests.Response:
+    """A request by Python's requests."""
+    return await asyncio.to_thread(requests.request, method, url, headers=headers, timeout=10)
+
+
+async def output(*argv: str) -> bytes:
+    """What a program prints; it must succeed."""
+    done = await asyncio.to_thread(subprocess.run, argv, capture_output=True, check=True)
+    return done.stdout
+
+
 async def test_requests_reads_both_endpoints(process: Process, folded: Folded, double: str) -> None:
     """Given the served API, Python's requests gets both answers."""
     headers = {"Authorization": f"Bearer {await folded.key('acme')}"}
     stripe = {"Authorization": "Bearer sk_test_double"}
-    customer = requests.post(f"{double}/v1/customers", headers=stripe, timeout=10).json()["id"]
+    customer = (await fetch("POST", f"{double}/v1/customers", stripe)).json()["id"]
     await folded.account("acme", Account(customer=customer))
-    usage = requests.get(process.url + USAGE, headers=headers, timeout=10)
-    portal = requests.get(process.url + PORTAL, headers=headers, timeout=10)
+    usage = await fetch("GET", process.url + USAGE, headers)
+    portal = await fetch("GET", process.url + PORTAL, headers)
     assert (usage.status_code, usage.json()) == (200, EXPECTED)
     assert (portal.status_code, list(portal.json())) == (200, ["url"])
-    assert requests.get(f"{process.url}/readyz", timeout=10).json() == {"status": "ok"}
+    assert (await fetch("GET", f"{process.url}/readyz", {})).json() == {"status": "ok"}
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
 async def test_curl(process: Process, folded: Folded) -> None:
     """Given the served API, curl gets the body."""
     header = f"Authorization: Bearer {await folded.key('acme')}"
-    done = subprocess.run(["curl", "-sS", "--fail", "-H", header, process.url + USAGE], capture_output=True, check=True)
-    assert json.loads(done.stdout) == EXPECTED
+    assert json.loads(await output("curl", "-sS", "--fail", "-H", header, process.url + USAGE)) == EXPECTED
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node on this machine")
 async def test_node(process: Process, folded: Folded) -> None:
     """Given the served API, node's fetch gets the body."""
-    argv = ["node", "-e", NODE, process.url + USAGE, await folded.key("acme")]
-    done = subprocess.run(argv, capture_output=True, check=True)
-    assert json.loads(done.stdout) == [200, EXPECTED]
+    answer = await output("node", "-e", NODE, process.url + USAGE, await folded.key("acme"))
+    assert json.loads(answer) == [200, EXPECTED]
 
 
-async def test_sigterm_lets_requests_end(process: Process, folded: Folded, double: str) -> None:
-    """Given a request that waits for Stripe, SIGTERM ends the process with 0 after it was answered."""
-    await folded.account("acme", Account(customer="cus_unknown"))
+async def test_sigterm_lets_requests_end(tmp_path: Path, redis_url: str, redis_prefix: str, folded: Folded) -> None:
+    """Given a request that waits for Stripe, SIGTERM closes the door, lets it end, and then ends the process with 0."""
+    await folded.account("acme", Account(customer="cus_1"))
     headers = {"Authorization": f"Bearer {await folded.key('acme')}"}
-    requests.post(f"{double}/_double/latency", json={"seconds": 1.5}, timeout=10).raise_for_status()
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(requests.get, process.url + PORTAL, headers=headers, timeout=30)
-        eventually(lambda: "portal/sessions" in str(_in_progress(process.command.log)) or _busy(process))
-        assert process.stop() == 0, process.tail()
-        assert waiting.result().json()["code"] == "no_stripe_customer"
+    stripe = Held(b'{"object":"billing_portal.session","url":"https://billing.stripe.com/p/session/x"}')
+    with (
+        serving(stripe) as url,
+        ThreadPoolExecutor(2) as pool,
+        api_process(tmp_path, redis_url, redis_prefix, url) as api,
+    ):
+        waiting = pool.submit(requests.get, api.url + PORTAL, headers=headers, timeout=30)
+        eventually(stripe.arrived.is_set)
+        stopping = pool.submit(api.stop)
+        eventually(lambda: not api.answers(), what="a closed door")
+        stripe.release.set()
+        assert waiting.result().json() == {"url": "https://billing.stripe.com/p/session/x"}
+        assert stopping.result() == 0, api.tail()
+        assert "Traceback" not in api.command.log.read_text()
 
 
-async def test_it_starts_without_redis(tmp_path: Path) -> None:
+def test_it_starts_without_redis(tmp_path: Path) -> None:
     """Given no Redis, the process lives and says that it is not ready."""
-    process = Process(tmp_path, {"BILLING_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"})
-    try:
-        process.start()
-        assert requests.get(f"{process.url}/readyz", timeout=10).status_code == 503
-        assert process.stop() == 0, process.tail()
-    finally:
-        process.kill()
-    assert "Traceback" not in process.command.log.read_text()
+    with api_process(tmp_path, f"redis://127.0.0.1:{free_port()}/0", "", "http://127.0.0.1:9") as api:
+        assert requests.get(f"{api.url}/readyz", timeout=10).status_code == 503
+        assert api.stop() == 0, api.tail()
+        assert "Traceback" not in api.command.log.read_text()
+
+
+async def test_it_refuses_an_evicting_redis(tmp_path: Path, own_redis: RedisServer) -> None:
+    """Given a Redis that may throw keys away by itself, the process says so and ends with 1."""
+    async with Redis.from_url(own_redis.url) as client:
+        await client.config_set("maxmemory-policy", "allkeys-lru")
+    with (
+        pytest.raises(ServerError, match="exit code 1"),
+        api_process(tmp_path, own_redis.url, "", "http://127.0.0.1:9"),
+    ):
+        pass
+    assert "noeviction" in (tmp_path / "api.log").read_text()

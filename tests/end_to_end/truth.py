@@ -1,0 +1,89 @@
+"""Usage as its publisher knows it: published with a client and arithmetic that share nothing with the product."""
+
+import json
+import random
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from confluent_kafka import Producer
+
+METERS = ("sms.send", "sms.receive", "voice.outbound", "voice.inbound", "voice.ai", "did.monthly")
+
+
+@dataclass
+class Truth:
+    """What was published: units by account and meter, in the current calendar month and in all; rejects by reason."""
+
+    month: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    whole: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+class Publisher:
+    """Publishes through librdkafka, whose default partitioner is not Kafka's own."""
+
+    def __init__(self, bootstrap: str, topic: str, seed: int, **options: object) -> None:
+        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, **options})
+        self._topic = topic
+        self._random = random.Random(seed)
+        self._seed = seed
+        self.truth = Truth()
+
+    def publish(self, accounts: list[str], events: int, duplicates: float = 0.02, rejects: float = 0.0) -> None:
+        """Mixed load: event times up to 33 days old, exact duplicates, and records that can't be counted."""
+        now = datetime.now(UTC)
+        for number in range(events):
+            if self._random.random() < rejects:
+                self._reject(self._random.choice(accounts), number, now)
+                continue
+            value = self._event(self._random.choice(accounts), number, now)
+            for _ in range(2 if self._random.random() < duplicates else 1):
+                self._send(value["subject"], json.dumps(value))
+
+    def flush(self) -> None:
+        """Returns once Kafka has everything."""
+        assert self._producer.flush(60) == 0
+
+    def _event(self, account: str, number: int, now: datetime) -> dict[str, object]:
+        meter, quantity = self._random.choice(METERS), self._random.randint(1, 9)
+        time = now - timedelta(hours=self._random.choice((0, 0, 0, 0, 1, 2, 26, 33 * 24)))
+        self.truth.whole[account][meter] += quantity
+        if (time.year, time.month) == (now.year, now.month):
+            self.truth.month[account][meter] += quantity
+        return self._envelope(account, f"{self._seed}-{number}", meter, time, quantity)
+
+    def _envelope(self, account: str, name: str, meter: str, time: datetime, quantity: object) -> dict[str, object]:
+        return {
+            "specversion": "1.0",
+            "id": name,
+            "source": "/independent",
+            "type": meter,
+            "subject": account,
+            "time": time.isoformat(),
+            "data": {"quantity": quantity},
+        }
+
+    def _reject(self, account: str, number: int, now: datetime) -> None:
+        name, day = f"bad-{self._seed}-{number}", timedelta(days=1)
+        reason, value = self._random.choice(
+            [
+                ("invalid_json", "{not json"),
+                ("unknown_meter", json.dumps(self._envelope(account, name, "fax.send", now, 1))),
+                ("time_too_old", json.dumps(self._envelope(account, name, METERS[0], now - 36 * day, 1))),
+                ("time_in_future", json.dumps(self._envelope(account, name, METERS[0], now + day, 1))),
+                ("invalid_quantity", json.dumps(self._envelope(account, name, METERS[0], now, "2"))),
+                ("invalid_account", json.dumps(self._envelope("no such account", name, METERS[0], now, 1))),
+                ("invalid_event", json.dumps(self._envelope(account, "", METERS[0], now, 1))),
+            ]
+        )
+        self.truth.rejected[reason] += 1
+        self._send(account, value)
+
+    def _send(self, key: str, value: str) -> None:
+        while True:
+            try:
+                self._producer.produce(self._topic, value, key)
+                return
+            except BufferError:
+                self._producer.poll(0.1)
