@@ -42,7 +42,7 @@ class StripePortal:
             ProblemError: `no_stripe_customer`, `portal_not_configured` or `stripe_unavailable`.
         """
         try:
-            async with asyncio.timeout(None):
+            async with asyncio.timeout(self._call_seconds):
                 if self._return_url:
                     session = await self._sessions.create_async({"customer": customer, "return_url": self._return_url})
                 else:
