@@ -1,0 +1,20 @@
+"""Files that only their owner may read, replaced as a whole: a reader sees the old content or the new."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def replace_private(path: Path, text: str) -> None:
+    """Writes the file (mode 0600) in one step; its directory is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,55 @@
+"""Which ports the stack's servers get: those that are set, else those of the last start, else free ones."""
+
+from collections.abc import Mapping
+
+from local.ports import PortTakenError, free_ports, require_free
+from local.stack_errors import StackError
+
+# Server → the variable that sets its port. Kafka's second port is nobody else's business.
+VARIABLES: Mapping[str, str | None] = {
+    "kafka": "BILLING_KAFKA_PORT",
+    "kafka-controller": None,
+    "redis": "BILLING_REDIS_PORT",
+    "stripe-double": "BILLING_STRIPE_DOUBLE_PORT",
+    "api": "BILLING_HTTP_PORT",
+}
+_LARGEST = 65_535
+
+
+def choose_ports(environ: Mapping[str, str], kept: Mapping[str, int]) -> dict[str, int]:
+    """A port for every server.
+
+    Raises:
+        PortTakenError: a port that is set belongs to another process.
+        StackError: a variable that is no port, or two servers with the same one.
+    """
+    ports = _set_ports(environ)
+    for server, port in kept.items():
+        if server in VARIABLES and server not in ports and port not in ports.values() and _is_free(port):
+            ports[server] = port
+    missing = [server for server in VARIABLES if server not in ports]
+    spare = [port for port in free_ports(len(missing) + len(ports)) if port not in ports.values()]
+    return ports | dict(zip(missing, spare, strict=False))
+
+
+def _set_ports(environ: Mapping[str, str]) -> dict[str, int]:
+    ports: dict[str, int] = {}
+    for server, variable in VARIABLES.items():
+        text = environ.get(variable, "") if variable else ""
+        if not text:
+            continue
+        if not text.isdigit() or not 0 < int(text) <= _LARGEST:
+            raise StackError(f"{variable} is {text!r}: set it to a port, 1 to {_LARGEST}, or leave it out")
+        if int(text) in ports.values():
+            raise StackError(f"{variable} is {text}, which another server was given: choose two different ports")
+        require_free(int(text), f"{server} ({variable})")
+        ports[server] = int(text)
+    return ports
+
+
+def _is_free(port: int) -> bool:
+    try:
+        require_free(port, "a server")
+    except PortTakenError:
+        return False
+    return True
