@@ -10,7 +10,6 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from api.authentication import authentication
-from api.bounded_store import BoundedStore
 from api.error_handlers import InternalErrors, add_error_handlers
 from api.health import health_routes
 from api.metrics import Measured, RequestMetrics, metrics_routes
@@ -43,7 +42,7 @@ def create_app(
     if store is None:
         client = connect(settings)
         closing.push_async_callback(client.aclose)
-        store = BoundedStore(RedisStore(client))
+        store = RedisStore(client)
     if stripe is None and settings.stripe_api_key.get_secret_value():
         stripe = StripePortal(settings)
         closing.push_async_callback(stripe.close)

@@ -23,7 +23,7 @@ AS_OF = "X-Usage-As-Of"
 CACHE_CONTROL = "private, no-cache"  # keep it, but ask each time: a 304 costs no body
 ATTEMPTS = 4  # the first guess, and a record that changes again while the question is drawn
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EXAMPLE_UNITS = (1250, 830, 412, 96, 18, 3)
+_EXAMPLE_UNITS = (1250, 430, 890, 215, 340, 12)
 
 
 class MeterTotal(BaseModel):

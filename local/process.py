@@ -119,6 +119,10 @@ class ServerProcess:
             os.killpg(self._child.pid, signal.SIGKILL)
             self._child.wait()
 
+    def answers(self) -> bool:
+        """Whether a server answers now; may take seconds, and, unlike the rest, be asked by any thread."""
+        return self._ready()
+
     def tail(self, lines: int = TAIL_LINES) -> str:
         """The last lines of the server's log."""
         if not self.command.log.exists():

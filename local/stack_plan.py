@@ -21,7 +21,7 @@ _PREFIX = "BILLING_"
 # Of one process, or of the stack's making: not handed on as they were found.
 _OWN = ("BILLING_PROCESS_NAME", _HOST, "BILLING_HTTP_PORT", "BILLING_API_URL", MARK, "BILLING_TEST_")
 _OF_AN_EXTERNAL_KAFKA = ("BILLING_KAFKA_",)
-_OF_AN_EXTERNAL_STRIPE = ("BILLING_STRIPE_",)
+_OF_AN_EXTERNAL_STRIPE = ("BILLING_STRIPE_METER_EVENTS_BASE", "BILLING_STRIPE_ACCOUNT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,9 @@ def _handed_on(environ: Mapping[str, str], *, without_kafka: bool, without_strip
 
 
 def _reached_at(host: str) -> str:
-    return LOOPBACK if host in {"0.0.0.0", "::", ""} else host  # noqa: S104 - compared, not bound
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        return LOOPBACK
+    return f"[{host}]" if ":" in host else host
 
 
 def _local_url(port: int) -> str:

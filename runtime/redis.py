@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -13,6 +13,8 @@ from runtime.settings import RedisSettings
 
 CALL_TIMEOUT_SECONDS = 10.0  # a black-holed connection must not hang for ever
 CONNECT_TIMEOUT_SECONDS = 5.0
+CALLS_AT_ONCE = 64  # of one process; a burst waits for its turn
+TURN_SECONDS = 5.0
 _CLUSTER_SCHEME = "redis+cluster://"
 _WANTED = {  # below these, counters and dedupe sets take several times the memory
     "hash-max-listpack-entries": 512,
@@ -34,7 +36,14 @@ def connect(settings: RedisSettings) -> "Redis | RedisCluster":
     }
     if settings.redis_url.startswith(_CLUSTER_SCHEME):
         return RedisCluster.from_url("redis://" + settings.redis_url.removeprefix(_CLUSTER_SCHEME), **options)
-    return Redis.from_url(settings.redis_url, retry=Retry(NoBackoff(), 0), **options)
+    pool = BlockingConnectionPool.from_url(
+        settings.redis_url,
+        max_connections=CALLS_AT_ONCE,
+        timeout=TURN_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        **options,
+    )
+    return Redis.from_pool(pool)
 
 
 async def check_server(client: "Redis | RedisCluster") -> None:
