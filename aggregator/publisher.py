@@ -7,7 +7,7 @@ from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,15 @@ class Quotes:
 
 
 async def list_due(shard: Shard, last_hour: int) -> list[str]:
-    """The buckets due up to an hour, oldest first."""
-    return [name.decode() for name in await shard.run(_LIST, [shard.keys.due_order], [last_hour])]
+    """The buckets due up to an hour, oldest first.
+
+    Raises:
+        NotReadyError: the shard is being folded; what it has may be the least of it.
+    """
+    status, *rest = await shard.run(_LIST, [shard.keys.due_order], [last_hour])
+    if status == b"NOT_READY":
+        raise NotReadyError
+    return [name.decode() for name in rest[0]]
 
 
 async def quote_due(shard: Shard, buckets: Sequence[str]) -> Quotes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ledger.answer import Answer, read_answer
+from ledger.answer import Answer, Verdict, read_answer
 from ledger.reading import parse_account
 from ledger.script import load
 from ledger.shard import Shard
@@ -46,9 +46,12 @@ async def _fold_prepared(shard: Shard, record: Prepared, offset: int, append_ms:
 
 
 async def _fold_settled(shard: Shard, record: Settled, offset: int, append_ms: int) -> Answer:
-    # Rows never change under their identifier, and the fence proves that none came or went since this look.
-    entries = await read_in_flight(shard, [settlement.identifier for settlement in record.settlements])
     keys = shard.keys
+    fence, found = await _read_rows(shard, keys.in_flight, [settlement.identifier for settlement in record.settlements])
+    if fence != offset:
+        return _elsewhere(fence, offset)
+    # Rows never change under their identifier, and the fence, then and in the script, proves that none came or went.
+    entries = _in_flight(found)
     names, args = [keys.in_flight, keys.parked, keys.held], list[str | bytes | int]([offset, offset + 1])
     for settlement in record.settlements:
         entry = entries.get(settlement.identifier)
@@ -70,23 +73,23 @@ async def _fold_settled(shard: Shard, record: Settled, offset: int, append_ms: i
 
 async def read_in_flight(shard: Shard, identifiers: Sequence[str] = ()) -> dict[str, InFlight]:
     """The rows in flight by identifier: all of them, or those named."""
-    reply = await shard.run(_ROWS, [shard.keys.in_flight], identifiers)
-    return {
-        name.decode(): InFlight.model_validate_json(entry) for name, entry in zip(reply[::2], reply[1::2], strict=True)
-    }
+    _, found = await _read_rows(shard, shard.keys.in_flight, identifiers)
+    return _in_flight(found)
 
 
 async def read_parked(shard: Shard) -> dict[str, Parked]:
     """The parked rows by identifier."""
-    reply = await shard.run(_ROWS, [shard.keys.parked], [])
-    return {
-        name.decode(): Parked.model_validate_json(entry) for name, entry in zip(reply[::2], reply[1::2], strict=True)
-    }
+    _, found = await _read_rows(shard, shard.keys.parked, [])
+    return {name: Parked.model_validate_json(entry) for name, entry in found.items()}
 
 
-async def read_accepted(shard: Shard, row: Row) -> int:
-    """The units that Stripe has accepted for the row's customer, meter and minute, by other rows."""
-    return int(await shard.run(_ACCEPTED, [_accepted_key(shard, row)], [row.minute_key]))
+async def read_accepted(shard: Shard, row: Row, identifier: str) -> int | None:
+    """The units that Stripe has accepted for the row's customer, meter and minute, by other rows.
+
+    None once the row is not in flight any more: what it brought itself may be among them then.
+    """
+    units = await shard.run(_ACCEPTED, [_accepted_key(shard, row), shard.keys.in_flight], [row.minute_key, identifier])
+    return None if units is None else int(units)
 
 
 async def read_accounts(shard: Shard, accounts: Sequence[str]) -> dict[str, Account]:
@@ -95,6 +98,22 @@ async def read_accounts(shard: Shard, accounts: Sequence[str]) -> dict[str, Acco
         return {}
     records = await shard.run(_ACCOUNTS, [shard.keys.accounts], accounts)
     return {name: parse_account(record or b"") for name, record in zip(accounts, records, strict=True)}
+
+
+async def _read_rows(shard: Shard, key: str, identifiers: Sequence[str]) -> tuple[int | None, dict[str, bytes]]:
+    fence, *reply = await shard.run(_ROWS, [key], identifiers)
+    rows = {name.decode(): entry for name, entry in zip(reply[::2], reply[1::2], strict=True)}
+    return int(fence) if fence else None, rows
+
+
+def _in_flight(rows: dict[str, bytes]) -> dict[str, InFlight]:
+    return {name: InFlight.model_validate_json(entry) for name, entry in rows.items()}
+
+
+def _elsewhere(fence: int | None, offset: int) -> Answer:
+    if fence is None:
+        return Answer(Verdict.EMPTY, None)
+    return Answer(Verdict.STALE if fence > offset else Verdict.GAP, fence)
 
 
 def _accepted_key(shard: Shard, row: Row) -> str:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from threading import Event, Thread
 
 from local.display import Display
@@ -55,7 +56,8 @@ class Boot:
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._waiting = {task.name: task for task in tasks}
+        self._tasks = {task.name: task for task in tasks}
+        self._waiting = dict(self._tasks)
         self._running: dict[str, Future[str]] = {}
         self._done: set[str] = set()
         self._supervisor = supervisor
@@ -65,12 +67,8 @@ class Boot:
         self._began = now()
         self._over = Event()
 
-    def run(self, stopping: Callable[[], bool], progress: Callable[[], str] = str) -> bool:
-        """Boots. True once everything is done and runs; False as soon as `stopping()`.
-
-        Args:
-            stopping: whether it is to be given up.
-            progress: what is happening that no task tells of; may be empty.
+    def run(self, stopping: Callable[[], bool]) -> bool:
+        """Boots. True once everything is done and runs; False as soon as `stopping()`: it is given up then.
 
         Raises:
             StackError: a task failed, a service keeps ending, or the deadline has passed.
@@ -82,8 +80,8 @@ class Boot:
                 self._collect()
                 if not self._waiting and not self._running and self._supervisor.all_running():
                     return True
-                self._check(extended=bool(progress()))
-                self._display.status(progress() or self._waits_for())
+                self._check()
+                self._display.status(self._waits_for())
                 self._sleep(POLL_SECONDS)
             return False
         finally:
@@ -102,7 +100,7 @@ class Boot:
             if task.answers is None:
                 self._done.add(name)
             else:
-                self._running[name] = in_background(lambda answers=task.answers: self._until(answers))
+                self._running[name] = in_background(partial(self._until, task.answers))
 
     def _collect(self) -> None:
         for name, running in list(self._running.items()):
@@ -117,16 +115,18 @@ class Boot:
             time.sleep(PROBE_SECONDS)
         return "answers"
 
-    def _check(self, *, extended: bool) -> None:
-        if extended:  # downloads take what they take
-            self._began = self._now()
+    def _check(self) -> None:
         for name, ends in self._supervisor.ends().items():
             if ends >= MOST_ENDS:
                 raise StackError(f"{name} does not come up; {self._supervisor.log_end(name)}")
         if self._now() - self._began > DEADLINE_SECONDS:
-            late = ", ".join(sorted(self._running)) or "a service"
-            logs = "\n".join(self._supervisor.log_end(name) for name in sorted(self._supervisor.ends()))
-            raise StackError(f"{late}: not there after {DEADLINE_SECONDS:g} s; {logs}")
+            late = sorted(self._running) or sorted(self._waiting)
+            raise StackError(f"not there after {DEADLINE_SECONDS:g} s: {', '.join(late)}\n{self._logs_behind(late)}")
+
+    def _logs_behind(self, late: Iterable[str]) -> str:
+        """The ends of the logs of what is late, and of what it needs."""
+        names = {name for task in late for name in (task, *self._tasks[task].needs)}
+        return "\n".join(filter(None, (self._supervisor.log_end(name) for name in sorted(names))))
 
     def _waits_for(self) -> str:
         return "waiting for " + ", ".join(sorted(self._running)) if self._running else ""
@@ -139,7 +139,7 @@ def in_background(work: Callable[[], str]) -> Future[str]:
     def run() -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever asks for the result
+        except BaseException as error:  # handed to whoever asks for the result
             future.set_exception(error)
 
     Thread(target=run, daemon=True).start()

@@ -19,7 +19,9 @@ def end_orphans(directory: Path) -> list[int]:
     To be called by whoever holds the directory's lock: then nothing that carries the mark has a supervisor.
     """
     spared = {0, *(process.pid for process in [psutil.Process(), *psutil.Process().parents()])}
-    orphans = [process for process in psutil.process_iter() if process.pid not in spared and _marked(process, directory)]
+    orphans = [
+        process for process in psutil.process_iter() if process.pid not in spared and _marked(process, directory)
+    ]
     for orphan in orphans:
         _kill(orphan)
     psutil.wait_procs(orphans, timeout=END_SECONDS)

@@ -76,9 +76,7 @@ def check_options(options: StackOptions, environ: Mapping[str, str]) -> None:
         )
 
 
-def plan_stack(
-    options: StackOptions, environ: Mapping[str, str], kept: Kept, ports: Mapping[str, int]
-) -> StackPlan:
+def plan_stack(options: StackOptions, environ: Mapping[str, str], kept: Kept, ports: Mapping[str, int]) -> StackPlan:
     """Decides what runs where.
 
     Raises:
@@ -113,9 +111,7 @@ def plan_stack(
 
 def _handed_on(environ: Mapping[str, str], *, without_kafka: bool, without_stripe: bool) -> dict[str, str]:
     left_out = (
-        _OWN
-        + (_OF_AN_EXTERNAL_KAFKA if without_kafka else ())
-        + (_OF_AN_EXTERNAL_STRIPE if without_stripe else ())
+        _OWN + (_OF_AN_EXTERNAL_KAFKA if without_kafka else ()) + (_OF_AN_EXTERNAL_STRIPE if without_stripe else ())
     )
     return {
         name: value

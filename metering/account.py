@@ -8,6 +8,8 @@ from metering.limits import ACCOUNT_PATTERN
 
 AccountId = Annotated[str, StringConstraints(pattern=ACCOUNT_PATTERN)]
 StripeCustomerId = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
+LAST_SECOND = 4_102_444_799  # 2099-12-31T23:59:59Z: milliseconds by mistake are refused, no period could be drawn
+UnixSeconds = Annotated[int, Field(ge=0, le=LAST_SECOND)]
 
 
 class Account(BaseModel):
@@ -20,8 +22,8 @@ class Account(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     customer: StripeCustomerId | None = None
-    anchor: Annotated[int, Field(ge=0)] | None = None
-    subscription_start: Annotated[int, Field(ge=0)] | None = None
+    anchor: UnixSeconds | None = None
+    subscription_start: UnixSeconds | None = None
 
     def to_json(self) -> bytes:
         """The record's value: only what is set."""

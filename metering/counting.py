@@ -23,6 +23,7 @@ ORIGIN_TOPIC = "origin.topic"
 ORIGIN_PARTITION = "origin.partition"
 ORIGIN_OFFSET = "origin.offset"
 ORIGIN_TIME = "origin.time"
+_TIME_DIGITS = 19  # of a Kafka timestamp; any producer can write any header
 
 
 class LogRecord(Protocol):
@@ -37,7 +38,7 @@ class LogRecord(Protocol):
     @property
     def value(self) -> bytes | None: ...  # noqa: D102
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...  # noqa: D102
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...  # noqa: D102
 
 
 class Counter(NamedTuple):
@@ -187,6 +188,6 @@ def _decide(batch: UsageBatch, records: Sequence[LogRecord], partitions: int, se
 def origin_time(record: LogRecord) -> int | None:
     """The append time at the origin, for a copy that was re-routed; None for an original."""
     for name, value in record.headers:
-        if name == ORIGIN_TIME and value.isdigit():
+        if name == ORIGIN_TIME and value and value.isdigit() and len(value) <= _TIME_DIGITS:
             return int(value)
     return None

@@ -11,6 +11,7 @@ BLOCK_MS = 7 * 24 * 3600 * 1000
 BLOCKS_LOOKED_UP = 6
 MIN_SETS = 256  # measured fastest with set-max-intset-entries 8192
 MEMBERS_PER_SET = 4096  # half of 8192, so that a block may grow to twice its predecessor and stay intsets
+MOST_ADDED = 1 << 16  # members that one interval may bring: several times what a consumer hands over
 
 
 def block_of(append_ms: int) -> int:
@@ -47,8 +48,11 @@ class DedupeWindow:
         return {number: sets for number, sets in self.sets.items() if oldest_block(block) <= number < block}
 
     def groups(self) -> int:
-        """Into how many groups members are sorted: as many as the largest block has sets, or the next one will."""
-        return max([MIN_SETS, *self.sets.values(), *(sets_for(count) for count in self.members.values())])
+        """Into how many groups an interval's members are sorted.
+
+        As many as the largest block has sets, or as the next one will have, which may open within the interval.
+        """
+        return max([MIN_SETS, *self.sets.values(), *(sets_for(count + MOST_ADDED) for count in self.members.values())])
 
     def remember(self, block: int, added: int) -> None:
         """Notes that a block has `added` more members."""

@@ -5,6 +5,7 @@ leaves open if Stripe took the row is ambiguous and is sent again, the same byte
 parked; a key that Stripe does not accept stops the worker.
 """
 
+import math
 import re
 
 import stripe
@@ -55,9 +56,10 @@ def _code(error: stripe.StripeError) -> str | None:
 def _retry_after(error: stripe.StripeError) -> float | None:
     headers = {name.lower(): value for name, value in dict(error.headers or {}).items()}
     try:
-        return max(0.0, float(headers["retry-after"]))
+        seconds = float(headers["retry-after"])
     except (KeyError, ValueError):
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _detail(error: Exception) -> str:

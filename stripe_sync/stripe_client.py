@@ -4,7 +4,7 @@ from typing import Protocol
 
 import stripe
 
-from metering.outcome import Delivered, Outcome
+from metering.outcome import Ambiguous, Delivered, Outcome
 from metering.rfc3339 import from_unix
 from metering.row import Row
 from runtime.settings import StripeSettings
@@ -40,7 +40,7 @@ class SingleTransport:
     async def send(self, row: Row, identifier: str) -> Outcome:
         """Sends the row's frozen body: the same bytes each time."""
         try:
-            await self._client.v2.billing.meter_events.create_async(
+            event = await self._client.v2.billing.meter_events.create_async(
                 {
                     "event_name": row.meter,
                     "identifier": identifier,
@@ -48,6 +48,8 @@ class SingleTransport:
                     "timestamp": from_unix(row.timestamp),
                 }
             )
-        except stripe.StripeError as error:
+        except (stripe.StripeError, ValueError) as error:  # stripe-python raises ValueError for bytes that are no text
             return outcome_of(error)
+        if getattr(event, "identifier", None) != identifier:  # a 200 of whatever stands between us and Stripe
+            return Ambiguous("a 200 that is not the meter event")
         return Delivered()

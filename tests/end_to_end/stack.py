@@ -13,7 +13,7 @@ import redis
 import requests
 from confluent_kafka import Consumer, TopicPartition
 
-BILLING = [sys.executable, "-m", "ops"]
+BILLING = [str(Path(sys.executable).with_name("billing"))]
 
 
 class Stack:
@@ -35,13 +35,17 @@ class Stack:
     def billing(self, *arguments: str) -> str:
         """Runs the command against this stack and gives its standard output."""
         done = subprocess.run(
-            [*BILLING, *arguments, "--dir", str(self.directory)], capture_output=True, text=True, timeout=60
+            [*BILLING, *arguments, "--dir", str(self.directory)],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
     def kill(self, prefix: str) -> None:
-        """kill -9 of the processes whose names begin so."""
+        """Kill -9 of the processes whose names begin so."""
         for process in self.description["processes"]:
             if process["name"].startswith(prefix):
                 os.kill(process["pid"], signal.SIGKILL)
@@ -83,7 +87,11 @@ class Stack:
     def dead_letters(self) -> Counter[str]:
         """Reasons of the dead letters, one per distinct origin."""
         consumer = Consumer(
-            {"bootstrap.servers": self.env["BILLING_KAFKA_BOOTSTRAP_SERVERS"], "group.id": "e2e", "enable.auto.commit": False}
+            {
+                "bootstrap.servers": self.env["BILLING_KAFKA_BOOTSTRAP_SERVERS"],
+                "group.id": "e2e",
+                "enable.auto.commit": False,
+            }
         )
         topic = f"{self.env.get('BILLING_TOPIC_PREFIX', '')}usage.events.dlq"
         reasons: dict[tuple[bytes, ...], str] = {}

@@ -26,7 +26,7 @@ class Publisher:
     def __init__(self, bootstrap: str, topic: str, seed: int, **options: object) -> None:
         self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, **options})
         self._topic = topic
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311
         self._seed = seed
         self.truth = Truth()
 
@@ -84,6 +84,7 @@ class Publisher:
         while True:
             try:
                 self._producer.produce(self._topic, value, key)
-                return
             except BufferError:
                 self._producer.poll(0.1)
+            else:
+                return

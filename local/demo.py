@@ -1,0 +1,123 @@
+"""`python -m local.demo --directory DIR`: the telephony services of a demo, until SIGTERM."""
+
+import argparse
+import json
+import logging
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
+
+from local.demo_traffic import Traffic
+from local.demo_usage import Services, publish_period
+from local.private_file import replace_private
+from local.topic_id import topic_id
+from metering.period import Period, period_containing
+from producers.emitter import UsageEmitter
+from producers.settings import EmitterSettings
+from runtime.kafka import sync_options
+from runtime.logs import configure_logging
+from runtime.settings import KafkaSettings
+from runtime.topics import TopicNames
+
+ACKNOWLEDGE_SECONDS = 30.0
+
+log = logging.getLogger("demo")
+
+
+@dataclass(slots=True)
+class Published:
+    """Which period's usage Kafka has acknowledged, so that a restart does not publish it again."""
+
+    file: Path
+    topic: str
+
+    def has(self, period: Period) -> bool:
+        """Whether the period is in this very topic already."""
+        try:
+            return bool(json.loads(self.file.read_text()) == self._mark(period))
+        except (FileNotFoundError, ValueError):
+            return False
+
+    def note(self, period: Period) -> None:
+        """Remembers it."""
+        replace_private(self.file, json.dumps(self._mark(period)) + "\n")
+
+    def _mark(self, period: Period) -> dict[str, str | int]:
+        return {"topic": self.topic, "period": period.start}
+
+
+class Demo:
+    """Publishes each period's documented usage once, and live traffic all the time."""
+
+    def __init__(self, emitter: UsageEmitter, published: Published, rng: random.Random) -> None:
+        self._emitter = emitter
+        self._published = published
+        self._services = Services.on(emitter)
+        self._traffic = Traffic(self._services, rng)
+        self._period: Period | None = None
+
+    def turn(self, now: float) -> float:
+        """One action; gives the seconds to wait for the next. `now` in Unix seconds."""
+        if self._period is None or not self._period.contains(int(now)):
+            self._period = period_containing(int(now), None)
+            self._begin(self._period)
+        self._traffic.act()
+        return self._traffic.pause()
+
+    def _begin(self, period: Period) -> None:
+        if self._published.has(period):
+            return
+        count = sum(1 for _ in publish_period(self._services, period))
+        self._emitter.flush(ACKNOWLEDGE_SECONDS)
+        self._published.note(period)
+        log.info("published the %d events of the period", count)
+
+
+def run(settings: KafkaSettings, directory: Path, stopping: Callable[[], bool]) -> None:
+    """Publishes until `stopping()`.
+
+    Raises:
+        KafkaError, TimeoutError: Kafka is not there at the start. Later it may go away: the emitter has a spool.
+    """
+    options = sync_options(settings)
+    options.pop("bootstrap_servers")
+    emitter = UsageEmitter(
+        EmitterSettings(
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            topic_prefix=settings.topic_prefix,
+            spool_directory=directory / "spool",
+            kafka_options=options,
+        ),
+        registry=CollectorRegistry(),
+    )
+    with emitter:
+        usage = topic_id(settings, TopicNames(settings.topic_prefix).usage)
+        demo = Demo(emitter, Published(directory / "published.json", usage), random.Random())  # noqa: S311 - a demo
+        while not stopping():
+            time.sleep(demo.turn(time.time()))
+
+
+def main() -> None:
+    """Runs until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description="Demo traffic.")
+    parser.add_argument("--directory", type=Path, required=True, help="what the demo remembers, and its spool")
+    arguments = parser.parse_args()
+    configure_logging()
+    stops: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda signum, _: stops.append(signum))
+    try:
+        run(KafkaSettings(), arguments.directory, lambda: bool(stops))
+    except (KafkaError, TimeoutError) as error:
+        sys.exit(f"demo: {error}")
+
+
+if __name__ == "__main__":
+    main()

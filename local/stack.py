@@ -1,0 +1,181 @@
+"""The embedded stack, wired: plan, boot, keep running, stop."""
+
+import secrets
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from local.boot import Boot, in_background
+from local.demo_accounts import DOCS_ACCOUNT
+from local.display import Display
+from local.kafka_files import fetch_progress, kafka_files
+from local.orphans import end_orphans
+from local.stack_directory import Kept, StackDirectory
+from local.stack_file import StackFile, remove_stack_file
+from local.stack_plan import DEFAULT_PARTITIONS, StackOptions, StackPlan, check_options, plan_stack
+from local.stack_ports import choose_ports
+from local.stack_services import StackServices
+from local.stack_settings import settings_of
+from local.stack_steps import StackSteps, WriteRecords
+from local.supervisor import Ended, Happening, Started, Supervisor
+from runtime.settings import KafkaSettings, StripeSettings
+
+POLL_SECONDS = 0.05
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Signals:
+    """How often the stack was asked to stop: once means cleanly, twice at once."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        for number in SIGNALS:
+            signal.signal(number, self._note)
+
+    def _note(self, _number: int, _frame: object) -> None:
+        self.count += 1
+
+    def stop(self) -> bool:
+        """Whether to stop."""
+        return self.count > 0
+
+    def at_once(self) -> bool:
+        """Whether not to wait for anything."""
+        return self.count > 1
+
+
+def run_stack(
+    options: StackOptions, environ: Mapping[str, str], *, display: Display, write: WriteRecords, cache: Path
+) -> None:
+    """Runs a stack in the foreground until SIGINT, SIGTERM or SIGHUP.
+
+    Args:
+        options: what was asked for.
+        environ: this process's environment.
+        display: where progress goes.
+        write: how records get into the compacted topics.
+        cache: where downloads are kept.
+
+    Raises:
+        StackError, PortTakenError, ServerError, JarError: it can't come up; everything was stopped again.
+    """
+    check_options(options, environ)
+    signals = Signals()
+    directory = StackDirectory(options.directory)
+    with directory.locked():
+        orphans = end_orphans(directory.root)
+        if orphans:
+            display.line(f"ended {len(orphans)} processes that an earlier stack left behind")
+        if options.fresh:
+            directory.clear()
+        plan = _plan(options, environ, directory)
+        if plan.kafka and not _fetch(cache, display, signals.stop):
+            return
+        _Stack(plan, directory, environ, display, cache).run(write, signals)
+
+
+def _plan(options: StackOptions, environ: Mapping[str, str], directory: StackDirectory) -> StackPlan:
+    kept = directory.read_kept() or Kept(
+        namespace=secrets.token_hex(8), partitions=int(environ.get("BILLING_PARTITIONS") or DEFAULT_PARTITIONS)
+    )
+    ports = choose_ports(environ, kept.ports)
+    directory.keep(Kept(kept.namespace, kept.partitions, ports))
+    return plan_stack(options, environ, kept, ports)
+
+
+def _fetch(cache: Path, display: Display, stopping: Callable[[], bool]) -> bool:
+    """Downloads what Kafka lacks, before anything is started; False when it was given up."""
+    progress = fetch_progress(cache)
+    if not progress():
+        return True
+    display.line(f"Kafka is downloaded to {cache}, once")
+    fetching = in_background(lambda: str(kafka_files(cache)))
+    while not fetching.done() and not stopping():
+        display.status(progress())
+        time.sleep(POLL_SECONDS)
+    display.status("")
+    if fetching.done():
+        fetching.result()
+    return fetching.done()
+
+
+class _Stack:
+    """One run."""
+
+    def __init__(
+        self, plan: StackPlan, directory: StackDirectory, environ: Mapping[str, str], display: Display, cache: Path
+    ) -> None:
+        self._plan = plan
+        self._directory = directory
+        self._display = display
+        self._up = False
+        self._supervisor = Supervisor(self._happened)
+        self._services = StackServices(plan, directory, environ)
+        kafka, stripe = settings_of(KafkaSettings, plan.env), settings_of(StripeSettings, plan.env)
+        self._steps = StackSteps(self._services, kafka, stripe, cache)
+
+    def run(self, write: WriteRecords, signals: Signals) -> None:
+        began = time.monotonic()
+        try:
+            starts = self._services.starts()
+            steps = self._steps.steps(starts, write)
+            boot = Boot([*starts, *steps], self._supervisor, self._display)
+            if boot.run(signals.stop):
+                self._announce(time.monotonic() - began)
+                while not signals.stop():
+                    self._supervisor.tend()
+                    time.sleep(POLL_SECONDS)
+        finally:
+            self._steps.given_up.set()
+            self._stop(signals.at_once)
+
+    def _stop(self, at_once: Callable[[], bool]) -> None:
+        self._up = False
+        self._display.line("stopping")
+        self._supervisor.stop(at_once)
+        end_orphans(self._directory.root)
+        remove_stack_file(self._directory.root)
+        self._display.line("stopped")
+
+    def _announce(self, seconds: float) -> None:
+        self._up = True
+        self._write_file()
+        for line in banner(self._plan, self._keys(), self._directory, seconds):
+            self._display.line(line)
+
+    def _happened(self, happening: Happening) -> None:
+        if self._up:
+            self._write_file()
+        match happening:
+            case Ended(name, reason, delay):
+                self._display.line(f"{name} {reason}; starting it again in {delay:g} s")
+            case Started(name, pid, again=True):
+                self._display.line(f"{name} runs again, as process {pid}")
+
+    def _write_file(self) -> None:
+        StackFile(self._plan.env, self._keys(), self._supervisor.processes()).write(self._directory.root)
+
+    def _keys(self) -> Mapping[str, str]:
+        return self._steps.accounts.keys if self._steps.accounts else {}
+
+
+def banner(plan: StackPlan, keys: Mapping[str, str], directory: StackDirectory, seconds: float) -> list[str]:
+    """What is said once everything answers."""
+    where = f"--dir {directory.root} "
+    usage = f"{plan.api_url}/api/billing/usage"
+    lines = ["", f"Everything runs, after {seconds:.1f} s. Logs: {directory.logs}. Ctrl-C stops it.", ""]
+    lines.append(f"  API  {plan.api_url}")
+    if keys:
+        key = keys[DOCS_ACCOUNT]
+        lines += [f"  Key  {key}  ({DOCS_ACCOUNT})", "", f'  curl -H "Authorization: Bearer {key}" {usage}', ""]
+        return lines
+    return [
+        *lines,
+        "",
+        "An account and a key are made with:",
+        "",
+        f"  billing accounts set ACCOUNT {where}".rstrip(),
+        f"  billing keys create ACCOUNT {where}".rstrip(),
+        "",
+    ]

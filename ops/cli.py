@@ -1,0 +1,81 @@
+"""The `billing` command: which commands there are, and what becomes of their errors."""
+
+import logging
+from importlib import import_module
+from importlib.metadata import version as version_of
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ops.errors import explain
+
+# Name → module, and what `billing --help` says of it. A module is imported when its command is called: what one
+# command needs, the others need not wait for.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("ops.up", "Run the whole system on this machine, with demo traffic."),
+    "topics": ("ops.topics", "Create the Kafka topics, and verify them."),
+    "accounts": ("ops.accounts", "Set and show what is known of accounts: Stripe customer, anchor, start."),
+    "keys": ("ops.keys", "Create, list and revoke API keys."),
+    "emit": ("ops.emit", "Publish usage events."),
+    "stripe": ("ops.stripe", "Prepare Stripe."),
+    "stripe-double": ("ops.stripe_double", "Serve a stand-in for Stripe."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Knows its commands by name and help; imports the one that is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that the arguments name."""
+        name, placeholder, rest = super().resolve_command(ctx, args)
+        if name is None or name not in COMMANDS:
+            return name, placeholder, rest
+        module, text = COMMANDS[name]
+        command = typer.main.get_command(import_module(module).app)
+        command.name, command.help = name, command.help or text
+        return name, command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command; an error that has an explanation becomes one on standard error, and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            explanation = explain(error)
+            if explanation is None:
+                raise
+            typer.echo(f"billing: {explanation}", err=True)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    help="Usage metering and billing: run it, and look after it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # they show local variables, and with them secrets
+)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"billing {version_of('telephony-billing')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", callback=lambda wanted: _version(wanted=wanted), is_eager=True)
+    ] = False,
+) -> None:
+    """Usage metering and billing: run it, and look after it."""
+    logging.getLogger().addHandler(logging.NullHandler())  # what clients log on the way to an error is said once, by us
+
+
+def _placeholder() -> None:
+    """Stands for a command in the list of commands."""
+
+
+for _name, (_, _help) in COMMANDS.items():
+    app.command(_name, help=_help)(_placeholder)

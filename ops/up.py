@@ -1,0 +1,41 @@
+"""`billing up`: the whole system on this machine."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from local.display import make_display
+from local.kafka_files import default_cache
+from local.stack import run_stack
+from local.stack_plan import StackOptions
+from ops.stack_env import DEFAULT_DIRECTORY
+from ops.table_log import write_records
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def up(
+    *,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start empty.")] = False,
+    demo: Annotated[bool, typer.Option(help="With demo accounts and traffic.")] = True,
+    directory: Annotated[Path, typer.Option("--dir", help="Where the data is kept.")] = DEFAULT_DIRECTORY,
+    aggregators: Annotated[int, typer.Option(min=1, help="How many count.")] = 1,
+    stripe_workers: Annotated[int, typer.Option(min=1, help="How many bill.")] = 1,
+) -> None:
+    """Run Kafka, Redis, a stand-in for Stripe and every service, until Ctrl-C.
+
+    Servers that the environment names (BILLING_KAFKA_BOOTSTRAP_SERVERS, BILLING_REDIS_URL, BILLING_STRIPE_API_BASE
+    or a test-mode BILLING_STRIPE_API_KEY) are used instead of the stack's own.
+    """
+    options = StackOptions(
+        directory=directory.absolute(),
+        fresh=fresh,
+        demo=demo,
+        aggregators=aggregators,
+        stripe_workers=stripe_workers,
+    )
+    run_stack(options, os.environ, display=make_display(sys.stdout), write=write_records, cache=default_cache())

@@ -1,0 +1,91 @@
+"""What is due: which buckets have units that no row has claimed."""
+
+import pytest
+
+from ledger.due import list_due, quote_due
+from ledger.pushes import fold_push
+from ledger.reading import NotReadyError
+from ledger.shard import Shard
+from ledger.state import Log, open_shard
+from metering.account import Account
+from metering.row import bucket_key
+from tests.ledger_push.counts import HOUR, MAPPED, NOON, Counts
+from tests.ledger_push.rows import delivered, parked, prepared, row
+
+THIS = NOON // HOUR
+BUCKET = bucket_key("a", 0, THIS)
+
+
+async def test_due_buckets_are_listed_oldest_first(shard: Shard, counts: Counts) -> None:
+    """By hour, whatever order they were counted in; none after the hour asked for."""
+    for hour in (0, -30, -2, 1):
+        counts.use("a", "sms.send", 1, NOON + hour * HOUR)
+    counts.use("b", "voice.ai", 1, NOON - 31 * HOUR)
+    await counts.fold()
+    expected = [bucket_key("b", 4, THIS - 31), bucket_key("a", 0, THIS - 30), bucket_key("a", 0, THIS - 2), BUCKET]
+    assert await list_due(shard, THIS) == expected
+    assert await list_due(shard, THIS - 3) == expected[:2]
+
+
+async def test_a_claimed_bucket_is_due_again_with_what_came_later(shard: Shard, counts: Counts) -> None:
+    """Gone from the list at 0, back with the difference."""
+    counts.use("a", "sms.send", 7, NOON)
+    await counts.fold()
+    await open_shard(shard, Log.PUSHES, earliest=0, incarnation="first")
+    await fold_push(shard, prepared(row(0, 7)), 0, 0)
+    assert await list_due(shard, THIS) == []
+    counts.use("a", "sms.send", 2, NOON)
+    await counts.fold()
+    assert await list_due(shard, THIS) == [BUCKET]
+    quote = (await quote_due(shard, [BUCKET])).quotes[0]
+    assert (quote.bucket, quote.counted, quote.due) == (BUCKET, 9, 2)
+
+
+async def test_a_quote_has_the_account_the_fence_and_what_is_held(shard: Shard, counts: Counts) -> None:
+    """All of it from one moment; an account without a record has no facts; an unknown bucket has nothing due."""
+    counts.use("a", "sms.send", 7, NOON)
+    counts.use("b", "sms.send", 1, NOON)
+    counts.map("a", Account(customer="cus_1", anchor=NOON, subscription_start=NOON))
+    await counts.fold()
+    await open_shard(shard, Log.PUSHES, earliest=0, incarnation="first")
+    claimed = row(0, 7)
+    await fold_push(shard, prepared(claimed), 0, 0)
+    other = bucket_key("b", 0, THIS)
+
+    quotes = await quote_due(shard, [BUCKET, other, bucket_key("c", 0, THIS)])
+    assert quotes.usage_fence == 2
+    assert quotes.held == {BUCKET, claimed.minute_key}
+    assert [(quote.counted, quote.due) for quote in quotes.quotes] == [(7, 0), (1, 1), (0, 0)]
+    assert quotes.quotes[0].account == Account(customer="cus_1", anchor=NOON, subscription_start=NOON)
+    assert quotes.quotes[1].account == Account()
+
+    await fold_push(shard, parked(claimed), 1, 0)
+    assert (await quote_due(shard, [other])).held == {BUCKET, claimed.minute_key}
+
+
+async def test_settled_rows_hold_nothing(shard: Shard, counts: Counts) -> None:
+    """Delivered: bucket and minute are free."""
+    counts.use("a", "sms.send", 7, NOON)
+    await counts.fold()
+    await open_shard(shard, Log.PUSHES, earliest=0, incarnation="first")
+    await fold_push(shard, prepared(row(0, 7)), 0, 0)
+    await fold_push(shard, delivered(row(0, 7)), 1, 0)
+    assert (await quote_due(shard, [BUCKET])).held == frozenset()
+
+
+async def test_a_shard_that_is_not_ready_plans_nothing(shard: Shard, counts: Counts) -> None:
+    """Accounts may not be known yet, and what is due may still be claimed by records that were not folded."""
+    counts.use("a", "sms.send", 7, NOON)
+    counts.map("a", MAPPED)
+    await counts.fold(ready=False)
+    with pytest.raises(NotReadyError):
+        await list_due(shard, THIS)
+    with pytest.raises(NotReadyError):
+        await quote_due(shard, [BUCKET])
+
+
+async def test_an_empty_shard_has_nothing_due(shard: Shard, counts: Counts) -> None:
+    """Ready and empty: no buckets, no error."""
+    await counts.fold()
+    assert await list_due(shard, THIS) == []
+    assert (await quote_due(shard, [])).quotes == ()
