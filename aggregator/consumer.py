@@ -8,8 +8,8 @@ position after the read, so the chain of intervals has no holes, and an illegal 
 What is overridden, and why, of faust-streaming 0.15 on aiokafka 0.14:
 
 - `BatchThread._create_worker_consumer`: read committed, never reset an offset, our own assignor and fetch settings.
-- `BatchThread._fetch_records`: gives intervals, control-only ones included.
-- `BatchThread._seek_wait`, `.on_partitions_revoked`: keep the chain, in the thread that owns the client.
+- `BatchThread._fetch_records`: gives batches, control-only ones included.
+- `BatchThread.on_partitions_revoked`: ends the chains, in the thread that owns the client.
 - `BatchConsumer._drain_messages`: one hand-over per interval, no per-message callback.
 - `BatchConsumer.seek_to_committed`: called after every rebalance; seeks to the fences.
 - `BatchConsumer.on_partitions_revoked`, `.wait_empty`, `.commit`: void what is queued; Kafka's committed offsets
@@ -22,7 +22,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -58,12 +58,19 @@ OpenFold = Callable[[TP, LogBounds], Awaitable[int]]
 Sink = Callable[[PartitionBatch], Awaitable[None]]
 
 
+class Place(NamedTuple):
+    """Where a chain of intervals goes on, and the generation that began with its last seek."""
+
+    offset: int
+    generation: int
+
+
 class BatchThread(driver.AIOKafkaConsumerThread):
     """The thread that owns aiokafka's client. `_chain` is touched by it alone."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._chain: dict[TP, int] = {}
+        self._chain: dict[TP, Place] = {}
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         conf = self.app.conf
@@ -94,7 +101,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         active_partitions: set[TP],
         timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
         max_records: int | None = None,
-    ) -> dict[TP, Interval]:
+    ) -> dict[TP, PartitionBatch]:
         if not self.consumer.flow_active:
             return {}
         fetcher = consumer._fetcher  # noqa: SLF001 - aiokafka has no public read that also gives the position
@@ -112,20 +119,25 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         assignment = subscriptions.subscription and subscriptions.subscription.assignment
         if assignment is None:
             return {}
-        intervals: dict[TP, Interval] = {}
-        for tp, start in self._chain.items():
+        batches: dict[TP, PartitionBatch] = {}
+        for tp, (start, generation) in self._chain.items():
             if tp not in assignment.tps:
                 continue
             records, end = fetched.get(tp, ()), assignment.state_value(tp)._position  # noqa: SLF001
             if end is not None and end > start:
-                self._chain[tp] = end
-                intervals[tp] = Interval(start, end, records)
-        return intervals
+                self._chain[tp] = Place(end, generation)
+                batches[tp] = PartitionBatch(tp, Interval(start, end, records), generation)
+        return batches
 
-    async def _seek_wait(self, consumer: AIOKafkaConsumer, partitions: Mapping[TP, int]) -> None:
-        for tp, offset in partitions.items():
-            consumer.seek(tp, offset)
-            self._chain[tp] = offset
+    async def begin(self, places: Mapping[TP, Place]) -> None:
+        """Seeks, and begins new chains there."""
+        await self.call_thread(self._begin, places)
+
+    async def _begin(self, places: Mapping[TP, Place]) -> None:
+        consumer = self._ensure_consumer()
+        for tp, place in places.items():
+            consumer.seek(tp, place.offset)
+            self._chain[tp] = place
 
     async def on_partitions_revoked(self, revoked: Iterable[TP]) -> None:
         """Aiokafka's hook, in this thread."""
@@ -138,7 +150,6 @@ class BatchConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._next: dict[TP, int] = {}
         self._generation: dict[TP, int] = {}
         self.applied: dict[TP, int] = {}
         self._committed: dict[TP, int] = {}
@@ -153,9 +164,9 @@ class BatchConsumer(driver.Consumer):
     async def _drain_messages(self, fetcher: Any) -> None:
         try:
             while not (self.should_stop or fetcher.should_stop):
-                intervals, _ = await self._wait_next_records(timeout=POLL_SECONDS)
-                for tp, interval in cast("dict[TP, Interval]", intervals or {}).items():
-                    await self._hand_over(tp, interval)
+                batches, _ = await self._wait_next_records(timeout=POLL_SECONDS)
+                for batch in cast("dict[TP, PartitionBatch]", batches or {}).values():
+                    await self._hand_over(batch)
         except (ConsumerStoppedError, asyncio.CancelledError):
             if not self.app.should_stop:
                 raise
@@ -164,14 +175,14 @@ class BatchConsumer(driver.Consumer):
     def _batches(self) -> "BatchTransport":
         return cast("BatchTransport", self.transport)
 
-    async def _hand_over(self, tp: TP, interval: Interval) -> None:
-        if self._next.get(tp) != interval.start:  # overtaken by a seek or a rebalance
+    async def _hand_over(self, batch: PartitionBatch) -> None:
+        if not self.is_current(batch):
             return
-        self._next[tp] = interval.end
         try:
-            await self._batches.sink(PartitionBatch(tp, interval, self._generation[tp]))
+            await self._batches.sink(batch)
         except asyncio.CancelledError:
-            # Every rebalance clears the flow-controlled queue, which cancels whoever waits to put into it.
+            # Every rebalance clears the flow-controlled queue, which cancels whoever waits to put into it. A batch
+            # that is lost here or on its way is a gap in the chain: the fence refuses what follows.
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
@@ -206,7 +217,6 @@ class BatchConsumer(driver.Consumer):
 
     def _void(self, tp: TP) -> None:
         self._generation[tp] = self._generation.get(tp, 0) + 1
-        self._next.pop(tp, None)
 
     async def _find_position(self, tp: TP) -> None:
         delay, since = FIRST_RETRY_SECONDS, time.monotonic()
@@ -246,8 +256,9 @@ class BatchConsumer(driver.Consumer):
         fences = {tp: fence for tp, fence in fences.items() if tp in held}
         for tp, fence in fences.items():
             self._void(tp)
-            self._next[tp] = self.applied[tp] = fence
-        await self._thread.seek_wait(fences)
+            self.applied[tp] = fence
+        places = {tp: Place(fence, self._generation[tp]) for tp, fence in fences.items()}
+        await cast("BatchThread", self._thread).begin(places)
         return fences
 
     async def seek_to_committed(self) -> dict[TP, int]:

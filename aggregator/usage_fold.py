@@ -78,7 +78,7 @@ class UsageFold:
             self._high_ms = batch.high_ms
             self._window.remember(batch.block, remembered)
             for block, sets in self._window.expired(batch.block).items():
-                await drop_block(self._shard, block, sets)
+                await drop_block(self._shard, block, sets, at=batch.end)
                 self._window.forget(block)
         return answer
 

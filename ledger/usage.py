@@ -12,6 +12,7 @@ from metering.span import DAY_HOURS, month_and_day
 _APPLY = load("apply_usage")
 _DROP_BLOCK = load("drop_block")
 MONTH_DAYS = 31  # fields per meter in a month's hash
+SETS_PER_CALL = 1000  # bounds a script's time, and what Lua unpacks at once (below some 8,000)
 
 
 async def apply_usage(shard: Shard, batch: UsageBatch, window: DedupeWindow) -> Answer:
@@ -39,9 +40,19 @@ async def apply_usage(shard: Shard, batch: UsageBatch, window: DedupeWindow) -> 
     return read_answer(await shard.run(_APPLY, names, args))
 
 
-async def drop_block(shard: Shard, block: int, sets: int) -> None:
-    """Forgets an expired dedupe block; doing it twice is harmless."""
-    await shard.run(_DROP_BLOCK, [shard.keys.remembered(block, index) for index in range(sets)], [block])
+async def drop_block(shard: Shard, block: int, sets: int, *, at: int) -> None:
+    """Forgets an expired dedupe block; doing it twice is harmless, and so is to die half-way.
+
+    Args:
+        shard: the block's shard.
+        block: its number.
+        sets: how many sets it has.
+        at: the fence at which it had expired. A shard that was flushed since may be filling it again.
+    """
+    names = [shard.keys.remembered(block, index) for index in range(sets)]
+    for first in range(0, sets, SETS_PER_CALL):
+        last = first + SETS_PER_CALL >= sets
+        await shard.run(_DROP_BLOCK, names[first : first + SETS_PER_CALL], [at, block if last else ""])
 
 
 def _add_counters(keys: ShardKeys, batch: UsageBatch, names: list[str], args: list[str | bytes | int]) -> None:

@@ -81,11 +81,12 @@ class Composed:
             headers={"Authorization": "Bearer sk_test_double"},
             timeout=ANSWER_SECONDS,
         )
-        return answer.json()["id"]
+        return str(answer.json()["id"])
 
     def reached_stripe(self, customer: str) -> dict[str, int]:
         """What the double has accepted for a customer, by meter."""
-        return requests.get(self._double("/_double/usage"), timeout=ANSWER_SECONDS).json()["totals"].get(customer, {})
+        usage = requests.get(self._double("/_double/usage"), timeout=ANSWER_SECONDS).json()
+        return dict(usage["totals"].get(customer, {}))
 
     def leftovers(self) -> list[str]:
         """Containers, volumes and networks of the project."""

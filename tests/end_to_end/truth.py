@@ -5,6 +5,7 @@ import random
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 from confluent_kafka import Producer
 
@@ -24,20 +25,20 @@ class Publisher:
     """Publishes through librdkafka, whose default partitioner is not Kafka's own."""
 
     def __init__(self, bootstrap: str, topic: str, seed: int, **options: object) -> None:
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, **options})
+        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "log_level": 0, **options})
         self._topic = topic
         self._random = random.Random(seed)  # noqa: S311
-        self._seed = seed
+        self._names = (f"{seed}-{number}" for number in count())
         self.truth = Truth()
 
     def publish(self, accounts: list[str], events: int, duplicates: float = 0.02, rejects: float = 0.0) -> None:
         """Mixed load: event times up to 33 days old, exact duplicates, and records that can't be counted."""
         now = datetime.now(UTC)
-        for number in range(events):
+        for _ in range(events):
             if self._random.random() < rejects:
-                self._reject(self._random.choice(accounts), number, now)
+                self._reject(self._random.choice(accounts), now)
                 continue
-            value = self._event(self._random.choice(accounts), number, now)
+            value = self._event(self._random.choice(accounts), now)
             for _ in range(2 if self._random.random() < duplicates else 1):
                 self._send(value["subject"], json.dumps(value))
 
@@ -45,13 +46,13 @@ class Publisher:
         """Returns once Kafka has everything."""
         assert self._producer.flush(60) == 0
 
-    def _event(self, account: str, number: int, now: datetime) -> dict[str, object]:
+    def _event(self, account: str, now: datetime) -> dict[str, object]:
         meter, quantity = self._random.choice(METERS), self._random.randint(1, 9)
         time = now - timedelta(hours=self._random.choice((0, 0, 0, 0, 1, 2, 26, 33 * 24)))
         self.truth.whole[account][meter] += quantity
         if (time.year, time.month) == (now.year, now.month):
             self.truth.month[account][meter] += quantity
-        return self._envelope(account, f"{self._seed}-{number}", meter, time, quantity)
+        return self._envelope(account, next(self._names), meter, time, quantity)
 
     def _envelope(self, account: str, name: str, meter: str, time: datetime, quantity: object) -> dict[str, object]:
         return {
@@ -64,8 +65,8 @@ class Publisher:
             "data": {"quantity": quantity},
         }
 
-    def _reject(self, account: str, number: int, now: datetime) -> None:
-        name, day = f"bad-{self._seed}-{number}", timedelta(days=1)
+    def _reject(self, account: str, now: datetime) -> None:
+        name, day = next(self._names), timedelta(days=1)
         reason, value = self._random.choice(
             [
                 ("invalid_json", "{not json"),

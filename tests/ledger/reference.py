@@ -19,9 +19,7 @@ OLDEST_MS, EARLIEST_MS = 34 * 86_400_000, -300_000
 
 def named(prefix: str, *, here: bool) -> str:
     """An account that belongs to the tests' shard, or to another."""
-    return next(
-        name for n in range(99) if (partition_of(name := f"{prefix}{n}", PARTITIONS) == SHARD) is here
-    )
+    return next(name for n in range(99) if (partition_of(name := f"{prefix}{n}", PARTITIONS) == SHARD) is here)
 
 
 ACCOUNTS = (named("acme-", here=True), named("b.c:", here=True))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
@@ -144,31 +144,66 @@ async def test_an_empty_shard_begins_at_the_log_s_earliest_offset_once(shard: Sh
     assert (await read_state(shard)).incarnation == "one"
 
 
-async def test_a_duplicate_is_known_by_every_batch_of_the_window(shard: Shard) -> None:
-    """As long as an event may be late, and not much longer."""
+async def test_a_claimed_bucket_is_due_again_once_more_is_counted(client: Redis, shard: Shard) -> None:
+    """Due = counted - claimed; gone at 0, with its place in the order."""
+    await fold(shard, record(0, "1", data={"quantity": 10}))
+    bucket = f"{ACME}|0|{HOUR}"
+    await client.hdel(shard.keys.due, bucket)  # what folding a claim of all 10 units does
+    await client.zrem(shard.keys.due_order, bucket)
+
+    await fold(shard, record(1, "2", data={"quantity": 3}), record(2, "1", data={"quantity": 10}))
+
+    found = await stored(client, shard)
+    assert (found.due, found.order) == ({bucket: 3}, {bucket: HOUR})
+    assert found.hours == {(ACME, 0, HOUR): 13}
+
+
+async def test_a_batch_of_duplicates_alone_makes_nothing_due(client: Redis, shard: Shard) -> None:
+    """No counter at 0, no bucket at 0."""
+    await fold(shard, record(0))
+    await client.delete(shard.keys.due, shard.keys.due_order, shard.keys.hours(ACME, HOUR // 24))
+
+    answer = await fold(shard, record(1), record(2))
+
+    assert (answer.verdict, answer.value) == (Verdict.APPLIED, 1)
+    assert not (await stored(client, shard)).due
+    assert not (await stored(client, shard)).hours
+    assert (await read_state(shard)).conservation.duplicate == 2
+
+
+async def test_of_a_batch_some_of_which_is_known_the_rest_counts(client: Redis, shard: Shard) -> None:
+    """What the shard already holds is taken back from the very counter it was added to."""
+    await fold(shard, record(0, "1", data={"quantity": 5}), record(1, "2", type="voice.ai", data={"quantity": 7}))
+
+    await fold(
+        shard,
+        record(2, "1", data={"quantity": 50}),
+        record(3, "3", data={"quantity": 11}),
+        record(4, "2", data={"quantity": 70}),
+        record(5, "4", type="voice.ai", data={"quantity": 13}),
+    )
+
+    assert (await stored(client, shard)).hours == {(ACME, 0, HOUR): 16, (ACME, 4, HOUR): 20}
+
+
+async def test_the_largest_batch_is_one_call(client: Redis, shard: Shard) -> None:
+    """5,000 new events of a billion units each, then the same again: exact, and all of them duplicates."""
+    records = [record(offset, str(offset), data={"quantity": 10**9}) for offset in range(5000)]
     folder = Folder(shard)
     await folder.open()
-    for week in range(8):
-        at = NOON + week * WEEK_MS // 1000
-        await folder.apply([record(week, time="x", append_ms=at * 1000)], week, week + 1)
-    await folder.apply([record(8, append_ms=folder.high_ms, time=event_time(folder))], 8, 9)
-    for week in range(1, 6):
-        append_ms = folder.high_ms + WEEK_MS
-        answer = await folder.apply([record(8 + week, append_ms=append_ms, time=event_time(folder))], 8 + week, 9 + week)
-        assert answer.value == 1, f"{week} weeks later"
 
-    assert (await read_state(shard)).conservation.counted == 1
+    assert (await folder.apply(records, 0, 5000)).value == 0
+    assert (await folder.apply(records, 5000, 10_000)).value == 5000
+
+    assert (await stored(client, shard)).hours == {(ACME, 0, HOUR): 5000 * 10**9}
+    assert await client.object("encoding", shard.keys.hours(ACME, HOUR // 24)) == b"listpack"
 
 
-def event_time(folder: Folder) -> str:
-    """A time that is in bounds a week from now."""
-    from metering.rfc3339 import from_unix
+async def test_counters_are_exact_far_beyond_what_is_ever_sold(client: Redis, shard: Shard) -> None:
+    """Lua's numbers are doubles: what a bucket may hold ends at 2**53."""
+    await fold(shard, record(0, "1"))
+    await client.hincrby(shard.keys.hours(ACME, HOUR // 24), HOUR % 24, 2**52)
 
-    return from_unix(folder.high_ms // 1000)
+    await fold(shard, record(1, "2"))
 
-
-@example(members=1)
-@given(members=st.just(1))
-@settings(max_examples=1, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_placeholder(members) -> None:
-    """Replaced below."""
+    assert (await stored(client, shard)).hours == {(ACME, 0, HOUR): 2**52 + 2}

@@ -5,7 +5,7 @@ import json
 import socket
 import struct
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -59,33 +59,16 @@ async def answering(behaviour: Behaviour) -> AsyncIterator[Answering]:
     """Serves on a free loopback port."""
     running, serving = Answering(""), set[asyncio.Task[None]]()
 
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving.add(asyncio.create_task(serve(reader, writer)))
-
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 await _read_request(reader)
                 running.requests += 1
-                match behaviour:
-                    case Answer():
-                        writer.write(behaviour.encoded())
-                        await writer.drain()
-                        if behaviour.cut:
-                            return
-                    case Reset():
-                        linger = struct.pack("ii", 1, 0)
-                        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                        return
-                    case Hangup():
-                        return
-                    case Silence():
-                        await reader.read()
-                        return
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
-        finally:
-            writer.close()
+                if not await _behave(behaviour, reader, writer):
+                    return
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.create_task(serve(reader, writer)))
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     running.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -96,6 +79,21 @@ async def answering(behaviour: Behaviour) -> AsyncIterator[Answering]:
         for task in serving:
             task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
+
+
+async def _behave(behaviour: Behaviour, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """False once the connection is to be closed."""
+    match behaviour:
+        case Answer():
+            writer.write(behaviour.encoded())
+            await writer.drain()
+            return not behaviour.cut
+        case Reset():
+            at_once = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        case Silence():
+            await reader.read()
+    return False
 
 
 def refusing_url() -> str:

@@ -1,0 +1,50 @@
+# What a person remembers: make up, make test, make check.
+
+PYTHON ?= python3
+UV ?= uv
+VENV = .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+LOCK = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --quiet
+
+.DEFAULT_GOAL = help
+.PHONY: help install up check test test-containers lock clean
+
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
+
+install: $(STAMP) ## make .venv with everything that is needed, the `billing` command among it
+
+$(STAMP): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'Python 3.11 or newer is needed; $(PYTHON) is not: make install PYTHON=/path/to/a/newer/python3' >&2; \
+		exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $(STAMP)
+
+up: install ## run the whole system on this machine; ARGS="--fresh" and others: billing up --help
+	@exec $(BIN)/billing up $(ARGS)
+
+check: install ## style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: install ## the whole test suite
+	$(BIN)/pytest $(ARGS)
+
+test-containers: install ## the tests of the container images
+	$(BIN)/pytest tests/containers $(ARGS)
+
+lock: ## write requirements/*.lock anew from pyproject.toml; needs uv
+	@command -v $(UV) >/dev/null || { echo 'uv is needed to resolve versions: install it, or make lock UV=...' >&2; exit 1; }
+	$(LOCK) --output-file requirements/runtime.lock
+	$(LOCK) --extra local --group dev --constraint requirements/runtime.lock --output-file requirements/dev.lock
+
+clean: ## remove what was made here, .venv and all of .local included
+	rm -rf $(VENV) .local build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

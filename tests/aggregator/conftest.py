@@ -1,0 +1,48 @@
+"""What the folds of the aggregator stand on: a shard in the shared Redis, and a publisher in memory."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from aggregator.usage_fold import UsageFold, UsageTopics
+from ledger.redis_store import RedisStore
+from ledger.shard import Ledger, Shard
+from metering.partition import partition_of
+from tests.aggregator.memory_publisher import MemoryPublisher
+from tests.aggregator.unreliable import UnreliableStore
+
+PARTITIONS = 3
+HOME = partition_of("acme", PARTITIONS)
+ELSEWHERE = next(f"other-{n}" for n in range(50) if partition_of(f"other-{n}", PARTITIONS) != HOME)
+
+
+@pytest.fixture
+async def client(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of the shared Redis."""
+    async with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def store(client: Redis) -> UnreliableStore:
+    """Redis, and what may go wrong on the way to it."""
+    return UnreliableStore(RedisStore(client))
+
+
+@pytest.fixture
+def shard(store: UnreliableStore, redis_prefix: str) -> Shard:
+    """The shard of the account `acme`."""
+    return Ledger(store, redis_prefix, PARTITIONS).shard(HOME)
+
+
+@pytest.fixture
+def publisher() -> MemoryPublisher:
+    """What is written to Kafka."""
+    return MemoryPublisher()
+
+
+@pytest.fixture
+def usage_fold(shard: Shard, publisher: MemoryPublisher) -> UsageFold:
+    """The usage fold of that shard."""
+    return UsageFold(shard, UsageTopics("usage", "dead"), PARTITIONS, publisher, lambda: "one")

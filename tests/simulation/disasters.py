@@ -1,0 +1,124 @@
+"""What befalls the whole platform, from time to time: which, how often and when is the seed's."""
+
+import asyncio
+from collections.abc import Callable
+
+from tests.simulation import names
+from tests.simulation.group import Group
+from tests.simulation.kafka import Appending
+from tests.simulation.loop import State
+from tests.simulation.redis_server import Snapshot
+from tests.simulation.weather import Server
+from tests.simulation.world import World
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+MEAN_SECONDS = 1.0
+JUNK = ((None, b"{}"), (b"a0", b"{"), (b"a0", b'{"anchor":-1}'))
+
+
+class Disasters:
+    """Draws one after the other while the storm lasts."""
+
+    def __init__(self, world: World, groups: list[Group]) -> None:
+        self._world = world
+        self._groups = groups
+        self._random = world.random("disasters")
+        self._snapshots: list[Snapshot] = []
+        long = self._random.random() < 0.3
+        possible: tuple[Callable[[], None], ...] = (
+            self._flush,
+            self._take_snapshot,
+            self._fail_over,
+            self._rebalance,
+            self._kill,
+            self._stop,
+            self._sleep_for_hours,
+            self._move_broker_clock,
+            self._move_process_clock,
+            self._take_server_away,
+            self._open_transaction,
+            self._compact,
+            self._write_junk,
+            *((self._sleep_for_days,) if long else ()),
+        )
+        self._weights = {each: self._random.choice((0, 1, 1, 3)) for each in possible}
+        self._weights[self._take_snapshot] = 2 * self._weights[self._fail_over]
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while any(self._weights.values()):
+            await asyncio.sleep(self._random.expovariate(1 / MEAN_SECONDS))
+            (disaster,) = self._random.choices(list(self._weights), list(self._weights.values()))
+            self._world.happened[disaster.__name__.strip("_")] += 1
+            disaster()
+
+    def _say(self, what: str) -> None:
+        self._world.trace.say("DISASTER", what)
+
+    def _flush(self) -> None:
+        self._say("FLUSHALL")
+        self._world.redis.flush()
+
+    def _take_snapshot(self) -> None:
+        self._snapshots = [*self._snapshots[-2:], self._world.redis.snapshot()]
+
+    def _fail_over(self) -> None:
+        if self._snapshots:
+            self._say("failover to an older replica")
+            self._world.redis.fail_over(self._random.choice(self._snapshots))
+
+    def _rebalance(self) -> None:
+        self._random.choice(self._groups).rebalance()
+
+    def _living(self) -> list:  # type: ignore[type-arg]
+        return [life for life in self._world.lives.values() if life.state is State.RUNNING]
+
+    def _kill(self) -> None:
+        if living := self._living():
+            self._world.crash(self._random.choice(living))
+
+    def _stop(self) -> None:
+        if living := self._living():
+            self._world.pause(self._random.choice(living), self._random.uniform(0.1, 10))
+
+    def _sleep_for_hours(self) -> None:
+        self._leap(self._random.choice((1, 21.9, 22.1, 24.1, 26)) * HOUR)
+
+    def _sleep_for_days(self) -> None:
+        self._leap(self._random.uniform(2, 9) * DAY)
+
+    def _leap(self, seconds: float) -> None:
+        self._say(f"{seconds / HOUR:.1f} hours pass")
+        self._world.network.deliver_now(Server.STRIPE)
+        self._world.time.leap(seconds)
+
+    def _move_broker_clock(self) -> None:
+        log = self._world.kafka.logs[self._random.choice(sorted(self._world.kafka.logs))]
+        log.clock_skew_ms = self._random.randint(-600_000, 600_000)
+
+    def _move_process_clock(self) -> None:
+        if living := self._living():
+            self._random.choice(living).clock.skew_ms = self._random.randint(-240_000, 240_000)
+
+    def _take_server_away(self) -> None:
+        server = self._random.choice(list(Server))
+        self._say(f"{server.name} is away")
+        self._world.weather.away.add(server)
+        self._world.loop.later(self._random.uniform(0.2, 4), lambda: self._world.weather.away.discard(server))
+
+    def _open_transaction(self) -> None:
+        topic = self._random.choice(sorted(self._world.kafka.gaps))
+        log = self._world.kafka.logs[topic, self._random.randrange(names.PARTITIONS)]
+        if log.pinned is None:
+            log.pinned = log.next_offset
+            self._world.loop.later(self._random.uniform(0.2, 4), lambda: setattr(log, "pinned", None))
+
+    def _compact(self) -> None:
+        for topic in (names.ACCOUNT_TABLE, names.KEY_TABLE):
+            log = self._world.kafka.logs[topic, self._random.randrange(names.PARTITIONS)]
+            log.compact(self._random.randint(0, log.stable_end))
+
+    def _write_junk(self) -> None:
+        place = (names.ACCOUNT_TABLE, self._random.randrange(names.PARTITIONS))
+        self._world.kafka.land(Appending(place, *self._random.choice(JUNK)))

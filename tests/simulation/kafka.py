@@ -1,0 +1,117 @@
+"""A broker: partitioned logs whose offsets may jump, whose clocks may step back, whose appends may land late or twice."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from aiokafka.errors import KafkaTimeoutError
+
+from tests.simulation.clock import WorldTime
+from tests.simulation.network import Network
+from tests.simulation.trace import Trace
+from tests.simulation.weather import Server, Weather
+
+Headers = Sequence[tuple[str, bytes]]
+Place = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the log keeps; `timestamp` is the broker's, in Unix milliseconds. `landed` is true: (elapsed s, Unix ms)."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    landed: tuple[float, int]
+
+
+@dataclass(slots=True)
+class PartitionLog:
+    """One partition. `pinned` is the first offset of a transaction that is still open: readers stop there."""
+
+    records: list[Record] = field(default_factory=list)
+    earliest: int = 0
+    next_offset: int = 0
+    pinned: int | None = None
+    clock_skew_ms: int = 0
+
+    @property
+    def stable_end(self) -> int:
+        """The last stable offset: how far committed readers may read."""
+        return self.next_offset if self.pinned is None else self.pinned
+
+    def read(self, start: int, most: int) -> list[Record]:
+        """Some stable records from `start` on."""
+        return [record for record in self.records if start <= record.offset < self.stable_end][:most]
+
+    def compact(self, below: int) -> None:
+        """Keeps the last record of each key; nothing at or after `below` goes."""
+        last = {record.key: record.offset for record in self.records}
+        self.records = [r for r in self.records if r.offset >= below or last[r.key] == r.offset]
+
+    def cut(self, earliest: int) -> None:
+        """Retention: what is older is gone."""
+        self.earliest = max(self.earliest, earliest)
+        self.records = [record for record in self.records if record.offset >= self.earliest]
+
+
+@dataclass(frozen=True, slots=True)
+class Appending:
+    """A record on its way to a place."""
+
+    place: Place
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class SimulatedKafka:
+    """All topics. `gaps` names those into which transactional producers write: their offsets jump."""
+
+    def __init__(self, time: WorldTime, network: Network, weather: Weather, random: Random, trace: Trace) -> None:
+        self._time = time
+        self._network = network
+        self._weather = weather
+        self._random = random
+        self._trace = trace
+        self.gaps: set[str] = set()
+        self.logs: dict[Place, PartitionLog] = {}
+
+    def create(self, topic: str, partitions: int) -> None:
+        """Makes a topic."""
+        self.logs |= {(topic, number): PartitionLog() for number in range(partitions)}
+
+    async def produce(self, appending: Appending) -> None:
+        """Appends with acks=all; a KafkaTimeoutError leaves open whether the record is, or will be, in the log."""
+
+        def land() -> None:
+            self.land(appending)
+            if self._weather.chance(0.01):
+                self.land(appending)
+
+        await self._network.call(Server.KAFKA, land, KafkaTimeoutError)
+
+    async def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
+        """Earliest and last stable offsets."""
+        wanted = list(places)
+        return await self._network.call(
+            Server.KAFKA,
+            lambda: {place: (self.logs[place].earliest, self.logs[place].stable_end) for place in wanted},
+            KafkaTimeoutError,
+        )
+
+    def land(self, appending: Appending) -> Record:
+        """The record is in the log, at the broker's time."""
+        topic, number = appending.place
+        log = self.logs[appending.place]
+        landed = (self._time.elapsed(), self._time.now_ms())
+        stamp = landed[1] + log.clock_skew_ms
+        record = Record(log.next_offset, stamp, appending.key, appending.value, tuple(appending.headers), landed)
+        log.records.append(record)
+        log.next_offset += 1
+        if topic in self.gaps and self._weather.chance(0.1):
+            log.next_offset += self._random.randint(1, 3)
+        self._trace.say("kafka", f"{topic}-{number} @{record.offset} t={stamp} {(appending.value or b'')[:160]!r}")
+        return record

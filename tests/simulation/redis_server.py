@@ -1,0 +1,103 @@
+"""The one real server: a private Redis that runs the real scripts, and the disasters that can befall it.
+
+Calls are made synchronously while a simulated request is being served, so that a seed replays exactly. Kept by its
+settings: small hashes are listpacks, whose order is that of insertion and not of a random hash seed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+from ledger.script import Script
+from tests.simulation.network import Network
+from tests.simulation.trace import Trace
+from tests.simulation.weather import Server
+
+SETTINGS = {"appendonly": "no", "hash-max-listpack-entries": "100000", "hash-max-listpack-value": "100000"}
+SPOKEN_OF = {"apply_usage", "fold_prepared", "fold_settled", "fold_table", "mark_ready", "drop_block", "read_usage"}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A whole server at one moment: what a lagging replica has, or an older RDB."""
+
+    keys: dict[bytes, bytes]
+
+
+class RedisMachine:
+    """The server as an operator, a failover or a disaster sees it."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.client = client
+        for name, value in SETTINGS.items():
+            client.config_set(name, value)
+
+    def flush(self) -> None:
+        """FLUSHALL: nothing is left, and the replication id stays."""
+        self.client.flushall(asynchronous=False)
+
+    def snapshot(self) -> Snapshot:
+        """Everything, as it is now."""
+        names: list[bytes] = self.client.keys()  # type: ignore[assignment]
+        pipeline = self.client.pipeline(transaction=False)
+        for name in names:
+            pipeline.dump(name)
+        return Snapshot(dict(zip(names, pipeline.execute(), strict=True)))
+
+    def fail_over(self, replica: Snapshot) -> None:
+        """A replica that lagged takes over: older data under a new replication id, which the server itself draws."""
+        pipeline = self.client.pipeline(transaction=False)
+        pipeline.flushall(asynchronous=False)
+        for name, value in replica.keys.items():
+            pipeline.restore(name, 0, value)
+        pipeline.execute_command("REPLICAOF", "127.0.0.1", "1")  # nobody listens there
+        pipeline.execute_command("REPLICAOF", "NO", "ONE")
+        pipeline.execute()
+
+    def replication_id(self) -> bytes:
+        """What `ready` must equal."""
+        return str(self.client.info("replication")["master_replid"]).encode()
+
+
+class SimulatedStore:
+    """A `ledger.script.Store` over the simulated network."""
+
+    def __init__(self, machine: RedisMachine, network: Network, trace: Trace, who: str) -> None:
+        self._client = machine.client
+        self._network = network
+        self._trace = trace
+        self._who = who
+
+    async def run(self, script: Script, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
+        """The script's reply; a connection error where nobody knows whether it ran, or will."""
+        return await self._network.call(
+            Server.REDIS, lambda: self._serve(script, keys, args), lambda: RedisConnectionError("the connection broke")
+        )
+
+    def _serve(self, script: Script, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
+        try:
+            reply = self._evaluate(script, keys, args)
+        except ResponseError as error:
+            self._trace.fail(f"{script.name} does not run: {error}")
+        if script.name in SPOKEN_OF:
+            self._trace.say(self._who, f"{script.name} {keys[0]} {args[0] if args else ''} -> {_short(reply)}")
+        return reply
+
+    def _evaluate(self, script: Script, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
+        try:
+            return self._client.evalsha(script.sha, len(keys), *keys, *args)
+        except NoScriptError:
+            return self._client.eval(script.source, len(keys), *keys, *args)
+
+
+def _short(reply: Any) -> str:
+    return b" ".join(part if isinstance(part, bytes) else str(part).encode() for part in reply).decode() if isinstance(
+        reply, list
+    ) else str(reply)
+
+
+__all__ = ["RedisError", "RedisMachine", "SimulatedStore", "Snapshot"]

@@ -1,0 +1,201 @@
+"""One seed from its first event to its last invariant; and many, from the command line: `make simulate SEEDS=5000`."""
+
+import asyncio
+import logging
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from unittest.mock import patch
+
+import redis
+
+from local.redis import embedded_redis
+from metering import dedupe
+from tests.simulation import names
+from tests.simulation.disasters import Disasters
+from tests.simulation.invariants import Invariants
+from tests.simulation.loop import State, StuckError
+from tests.simulation.operator import Operator
+from tests.simulation.processes import Aggregator, Reader, StripeWorker
+from tests.simulation.redis_server import RedisMachine
+from tests.simulation.trace import Trace, ViolationError
+from tests.simulation.workload import Workload
+from tests.simulation.world import World
+
+STORM_SECONDS = 20.0
+REST_SECONDS = 300.0
+CHECK_SECONDS = 2.5
+EVENTS = (30, 120)
+MONTH_END = datetime(2026, 1, 31, 23, tzinfo=UTC)
+SMALL_SETS = {"MIN_SETS": 2, "MEMBERS_PER_SET": 4}  # so that a few dozen identities make a block grow
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a seed."""
+
+    seed: int
+    violation: ViolationError | None
+    trace: Trace
+    happened: Counter[str]
+
+    def story(self) -> str:
+        """For the person who has to understand it."""
+        return f"seed {self.seed}: {self.violation}\n{self.trace.tail()}\nseed {self.seed}: {self.violation}"
+
+
+def simulate(seed: int, machine: RedisMachine) -> Outcome:
+    """Runs a seed. The server is flushed first, and left as the seed left it."""
+    machine.flush()
+    start = Random(seed)  # noqa: S311
+    start_ms = int(MONTH_END.timestamp() * 1000) - int(start.choice((0, 1, 20)) * start.random() * 86_400_000)
+    world = World(seed, machine, start_ms)
+    with patch.multiple(dedupe, **SMALL_SETS), _critical_is_violation(world.trace):
+        _run(world, _story(world))
+        violation = world.trace.violation
+        world.trace.closed = True
+        _tear_down(world)
+    return Outcome(seed, violation, world.trace, world.happened)
+
+
+async def _story(world: World) -> None:
+    aggregators, workers = world.group("aggregators"), world.group("workers")
+    operator, load = Operator(world), _workload(world)
+    invariants = Invariants(world, operator, load.meant)
+    for number in range(2):
+        world.employ(f"aggregator-{number}", Aggregator, aggregators)
+        world.employ(f"stripe-{number}", StripeWorker, workers)
+        world.employ(f"reader-{number}", Reader)
+    disasters = Disasters(world, [aggregators, workers])
+    storm = asyncio.gather(disasters.run(), _check_forever(invariants))
+    await asyncio.gather(load.run(world.random("events").randint(*EVENTS), STORM_SECONDS), operator.run(STORM_SECONDS))
+    await asyncio.sleep(max(0.0, STORM_SECONDS - world.time.elapsed()))
+    storm.cancel()
+    world.trace.say("WEATHER", "the storm is over")
+    world.weather.calm()
+    for log in world.kafka.logs.values():
+        log.pinned = None
+    world.wake_all()
+    await operator.map_all()
+    await _rest(world, invariants)
+    invariants.check_end()
+
+
+async def _check_forever(invariants: Invariants) -> None:
+    while True:
+        await asyncio.sleep(CHECK_SECONDS)
+        invariants.check()
+
+
+async def _rest(world: World, invariants: Invariants) -> None:
+    end = world.time.elapsed() + REST_SECONDS
+    while unrest := invariants.unrest():
+        if world.time.elapsed() > end:
+            world.trace.fail(f"does not come to rest: {unrest}")
+        await asyncio.sleep(1.0)
+    answers = world.shown.answers
+    while world.shown.answers < answers + 4:  # readers are answered
+        if world.time.elapsed() > end:
+            world.trace.fail("readers are not answered")
+        await asyncio.sleep(0.5)
+
+
+def _workload(world: World) -> Workload:
+    return Workload(
+        world.kafka, world.time, world.random("workload"), names.USAGE, names.PARTITIONS, names.ACCOUNTS, {}, []
+    )
+
+
+def _run(world: World, story: object) -> None:
+    loop = world.loop
+    loop.set_exception_handler(lambda _, context: None)
+    main = loop.start(None, story)  # type: ignore[arg-type]
+    main.add_done_callback(lambda _: loop.stop())
+    world.trace.stop = loop.stop
+    try:
+        loop.run_forever()
+    except StuckError as stuck:
+        world.trace.note(str(stuck))
+    if main.done() and not main.cancelled() and (error := main.exception()) and not world.trace.violation:
+        raise error
+
+
+def _tear_down(world: World) -> None:
+    """Ends every task, of the dead as well, where nothing they still do can matter."""
+    loop = world.loop
+    world.network.down = True
+    for _ in range(3):
+        for task in loop.tasks:
+            task.cancel()
+        for life in loop.owners:
+            if life.state is not State.RUNNING:
+                loop.resume(life)
+        for _ in range(50):
+            loop.call_soon(loop.stop)
+            loop.run_forever()
+    loop.close()
+
+
+class _Critical(logging.Handler):
+    def __init__(self, trace: Trace) -> None:
+        super().__init__(logging.CRITICAL)
+        self._trace = trace
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._trace.note(record.getMessage())
+
+
+@contextmanager
+def _critical_is_violation(trace: Trace) -> Iterator[None]:
+    """A shard that stops says so in the log, at the level that pages somebody."""
+    handler, root = _Critical(trace), logging.getLogger()
+    root.addHandler(handler)
+    disabled = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        root.removeHandler(handler)
+
+
+@contextmanager
+def private_redis(directory: Path) -> Iterator[RedisMachine]:
+    """A Redis that nobody else uses."""
+    server = embedded_redis(directory)
+    try:
+        server.start()
+        with redis.Redis.from_url(server.url) as client:
+            yield RedisMachine(client)
+    finally:
+        server.kill()
+
+
+def main(seeds: str) -> int:
+    """Runs `5000` seeds, or those of `100:200`; stops at the first that fails and tells its story."""
+    first, _, last = seeds.rpartition(":")
+    numbers = range(int(first or 0), int(last))
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as directory, private_redis(Path(directory)) as machine:
+        happened: Counter[str] = Counter()
+        for done, seed in enumerate(numbers, start=1):
+            outcome = simulate(seed, machine)
+            happened += outcome.happened
+            if outcome.violation is not None:
+                print(outcome.story())  # noqa: T201
+                return 1
+            if done % 50 == 0 or done == len(numbers):
+                pace = (time.monotonic() - began) / done
+                print(f"{done} of {len(numbers)} seeds, {pace:.2f} s each; {dict(happened)}", flush=True)  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,43 @@
+"""What customers were shown: no total may shrink, and no valid key may read as unknown."""
+
+from collections import defaultdict
+
+from metering.span import Span
+from tests.simulation.trace import Trace
+
+Seen = dict[Span, tuple[int, ...]]
+
+
+class Shown:
+    """The most that any reader has been shown, for each account and run of buckets."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._usage: defaultdict[str, Seen] = defaultdict(dict)
+        self._keys: set[str] = set()
+        self.answers = 0
+
+    def usage(self, account: str) -> Seen:
+        """What had been shown by now: whoever asks from here on may not see less."""
+        return dict(self._usage[account])
+
+    def saw_usage(self, account: str, span: Span, units: tuple[int, ...], before: Seen) -> None:
+        """A customer was shown totals, having asked when `before` had been shown."""
+        self.answers += 1
+        self._trace.say("reader", f"{account} {units}")
+        least = before.get(span, (0,) * len(units))
+        if any(now < then for now, then in zip(units, least, strict=True)):
+            self._trace.fail(f"{account} was shown {least}, and later {units}")
+        most = self._usage[account].get(span, units)
+        self._usage[account][span] = tuple(map(max, units, most))
+
+    def knows_key(self, key_hash: str) -> bool:
+        """True once somebody has signed in with it."""
+        return key_hash in self._keys
+
+    def saw_key(self, key_hash: str, *, found: bool, known: bool) -> None:
+        """A key was looked up, after it had been `known` or not."""
+        if known and not found:
+            self._trace.fail(f"the valid key {key_hash[:8]} was unknown")
+        if found:
+            self._keys.add(key_hash)

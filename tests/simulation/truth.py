@@ -1,0 +1,130 @@
+"""What the logs amount to, recounted independently of the product: nothing here parses, hashes or folds like it does.
+
+The workload says what it meant by each value that it produced; from that, and from the logs' order and append times,
+follows everything that the product must come to.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from metering.push_log import PushState, Settled, decode, fold
+from tests.simulation.kafka import PartitionLog, Record
+
+PAST_MS = 34 * 24 * 3600 * 1000
+FUTURE_MS = 5 * 60 * 1000
+BLOCK_MS = 7 * 24 * 3600 * 1000
+OLD_COPY_BLOCKS = 5
+ORIGIN_TIME = "origin.time"
+
+Bucket = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """A value as its producer meant it; `countable` is False for what is malformed."""
+
+    countable: bool
+    identity: tuple[str, str] = ("", "")
+    account: str = ""
+    meter: int = 0
+    time: int = 0
+    quantity: int = 0
+
+
+@dataclass(slots=True)
+class Count:
+    """A partition of the usage log up to an offset."""
+
+    high_ms: int = 0
+    read: int = 0
+    counted: int = 0
+    duplicate: int = 0
+    rerouted: int = 0
+    dead: set[int] = field(default_factory=set)
+    units: Counter[Bucket] = field(default_factory=Counter)
+    seen: set[tuple[str, str]] = field(default_factory=set)
+
+    def bucket_units(self) -> Counter[str]:
+        """By the name that rows give a bucket."""
+        return Counter({"|".join(map(str, bucket)): units for bucket, units in self.units.items()})
+
+
+class UsageTruth:
+    """One partition of the usage log. `home` is the partition that each account belongs to."""
+
+    def __init__(self, log: PartitionLog, number: int, meant: Mapping[bytes, Meant], home: Mapping[str, int]) -> None:
+        self._log = log
+        self._number = number
+        self._meant = meant
+        self._home = home
+        self._whole = Count()
+        self._counted_records = 0
+
+    def up_to(self, fence: int) -> Count:
+        """The records below a fence."""
+        count = Count()
+        for record in self._log.records[: bisect_left(self._log.records, fence, key=lambda each: each.offset)]:
+            self._add(count, record)
+        return count
+
+    def whole(self) -> Count:
+        """All that has landed so far."""
+        for record in self._log.records[self._counted_records :]:
+            self._add(self._whole, record)
+        self._counted_records = len(self._log.records)
+        return self._whole
+
+    def _add(self, count: Count, record: Record) -> None:
+        count.read += 1
+        count.high_ms = max(count.high_ms, record.timestamp)
+        origin_ms = next((int(value) for name, value in record.headers if name == ORIGIN_TIME), None)
+        judged_ms = count.high_ms if origin_ms is None else origin_ms
+        meant = self._meant.get(record.value or b"", Meant(countable=False))
+        late_ms = judged_ms - meant.time * 1000
+        if not meant.countable or not -FUTURE_MS <= late_ms <= PAST_MS:
+            count.dead.add(record.offset)
+        elif self._home[meant.account] != self._number:
+            count.rerouted += 1
+        elif meant.identity in count.seen or (
+            origin_ms is not None and origin_ms // BLOCK_MS < count.high_ms // BLOCK_MS - OLD_COPY_BLOCKS
+        ):
+            count.duplicate += 1
+        else:
+            count.seen.add(meant.identity)
+            count.counted += 1
+            count.units[meant.account, meant.meter, meant.time // 3600] += meant.quantity
+
+
+class PushTruth:
+    """One partition of the push log, folded by its reference."""
+
+    def __init__(self, log: PartitionLog, usage: UsageTruth) -> None:
+        self._log = log
+        self._usage = usage
+        self._state = PushState()
+        self._folded = 0
+        self.prepared_ms: dict[str, int] = {}
+        self.settled_at: dict[str, tuple[float, int]] = {}
+
+    def up_to(self, fence: int) -> PushState:
+        """The records below a fence."""
+        state = PushState(counted=self._usage.whole().bucket_units())
+        for record in self._log.records:
+            if record.offset < fence:
+                fold(state, decode(record.value or b""), record.timestamp)
+        return state
+
+    def whole(self) -> PushState:
+        """All that has landed; notes when each row was accepted by the log (broker's time) and settled (true time)."""
+        for record in self._log.records[self._folded :]:
+            self._state.counted = self._usage.whole().bucket_units()
+            decoded, before = decode(record.value or b""), set(self._state.in_flight)
+            fold(self._state, decoded, record.timestamp)
+            for name, entry in self._state.in_flight.items():
+                self.prepared_ms.setdefault(name, entry.prepared_ms)
+            if isinstance(decoded, Settled):
+                self.settled_at |= {name: record.landed for name in before - self._state.in_flight.keys()}
+        self._folded = len(self._log.records)
+        return self._state

@@ -1,0 +1,164 @@
+"""One seed's world: its servers, its clocks, and the supervisor that starts, kills and pauses its processes."""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Coroutine
+from random import Random
+from typing import Any, Protocol
+
+from aiokafka.errors import KafkaError
+from redis.exceptions import RedisError
+
+from stripe_sync.errors import StripeStoppedError
+from tests.simulation import names
+from tests.simulation.clock import WorldTime
+from tests.simulation.group import Group
+from tests.simulation.kafka import SimulatedKafka
+from tests.simulation.loop import Owner, State, VirtualLoop
+from tests.simulation.network import Network
+from tests.simulation.redis_server import RedisMachine
+from tests.simulation.shown import Shown
+from tests.simulation.stripe import SimulatedStripe
+from tests.simulation.trace import Trace
+from tests.simulation.weather import Weather
+
+MAY_END_A_PROCESS = (RedisError, KafkaError, OSError, TimeoutError, StripeStoppedError)  # and be started again
+SESSION_SECONDS = 3.0
+MOST_STRIKES = 15
+TOPICS = (
+    (names.USAGE, names.PARTITIONS),
+    (names.ACCOUNT_TABLE, names.PARTITIONS),
+    (names.KEY_TABLE, names.PARTITIONS),
+    (names.PUSHES, names.PARTITIONS),
+    (names.DEAD_LETTERS, 1),
+)
+
+
+class Life(Protocol):
+    """One life of a process, as the supervisor sees it."""
+
+    name: str
+    state: State
+
+    async def run(self) -> None:
+        """Until it ends."""
+        ...
+
+
+class World:
+    """Everything that exists while a seed runs."""
+
+    def __init__(self, seed: int, machine: RedisMachine, start_ms: int) -> None:
+        self.seed = seed
+        self.loop = VirtualLoop(self.random("order"))
+        self.time = WorldTime(self.loop, start_ms)
+        self.trace = Trace(self.time)
+        self.weather = Weather(self.random("weather"))
+        self.network = Network(self.loop, self.weather)
+        self.redis = machine
+        self.kafka = SimulatedKafka(self.time, self.network, self.weather, self.random("kafka"), self.trace)
+        for topic, partitions in TOPICS:
+            self.kafka.create(topic, partitions)
+        self.kafka.gaps = {names.USAGE, names.ACCOUNT_TABLE, names.KEY_TABLE}
+        self.stripe = SimulatedStripe(self.time, self.network, self.weather, self.random("stripe"), self.trace)
+        self.shown = Shown(self.trace)
+        self.key_hashes: list[str] = []
+        self.lives: dict[str, Any] = {}
+        self.happened: Counter[str] = Counter()
+        self._born: defaultdict[str, int] = defaultdict(int)
+        self._kinds: dict[str, tuple[Callable[..., Any], Group | None]] = {}
+        self._fates = self.random("fates")
+        self.weather.strikes = self._strike
+
+    def random(self, purpose: str) -> Random:
+        """A stream of its own for each purpose, so that a change to one leaves the others as they were."""
+        return Random(f"{self.seed}:{purpose}")  # noqa: S311
+
+    def group(self, name: str) -> Group:
+        """A consumer group over all shards."""
+        group = Group(name, names.PARTITIONS, self.loop, self.random(name), self.trace)
+        group.start = self._start
+        return group
+
+    def employ(self, name: str, kind: Callable[..., Any], group: Group | None = None) -> None:
+        """Starts a process, and again whenever it has ended."""
+        self._kinds[name] = (kind, group)
+        self._give_birth(name)
+
+    def ended(self, life: Any, error: BaseException) -> None:
+        """A process says that it can't go on; only what a restart may mend is a reason."""
+        if life.state is State.DEAD or self.trace.closed:
+            return
+        if not isinstance(error, MAY_END_A_PROCESS):
+            self.trace.fail(f"{life.name} ended by {type(error).__name__}: {error}")
+        self.trace.say(life.name, f"ends: {type(error).__name__}")
+        self._bury(life)
+
+    def crash(self, life: Any) -> None:
+        """SIGKILL."""
+        self.happened["crash"] += 1
+        self.trace.say(life.name, "is killed")
+        self._bury(life)
+
+    def pause(self, life: Any, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT later; past its session's end others are given its shards, and it does not know."""
+        self.happened["pause"] += 1
+        self.trace.say(life.name, f"is paused for {seconds:.1f} s")
+        life.state = State.PAUSED
+        _, group = self._kinds[life.name]
+        expelled = group is not None and seconds > SESSION_SECONDS
+        if group is not None and expelled:
+            self.loop.later(SESSION_SECONDS, group.rebalance)
+
+        def resume() -> None:
+            if life.state is not State.PAUSED:
+                return
+            self.trace.say(life.name, "goes on")
+            self.loop.resume(life)
+            if group is not None and expelled:  # it learns of it with its next heartbeat
+                self.loop.later(self._fates.uniform(0.2, 3), group.rebalance)
+
+        self.loop.later(seconds, resume)
+
+    def wake_all(self) -> None:
+        """No process is paused any more."""
+        for life in self.lives.values():
+            if life.state is State.PAUSED:
+                self.loop.resume(life)
+        for group in {id(group): group for _, group in self._kinds.values() if group}.values():
+            self.loop.later(1.0, group.rebalance)
+
+    def _strike(self, owner: Owner, fatal: bool) -> None:
+        if owner.state is not State.RUNNING or self.happened["strike"] >= MOST_STRIKES:
+            return
+        self.happened["strike"] += 1
+        if fatal:
+            self.crash(owner)
+        else:
+            self.pause(owner, self._fates.choice((0.5, 2, 6, 12)) * self._fates.uniform(0.5, 1.5))
+
+    def _bury(self, life: Any) -> None:
+        life.state = State.DEAD
+        self.loop.later(self._fates.uniform(0.2, 4), lambda: self._give_birth(life.name))
+
+    def _give_birth(self, name: str) -> None:
+        kind, group = self._kinds[name]
+        self._born[name] += 1
+        life = kind(self, name, self.random(f"{name}#{self._born[name]}"))
+        self.lives[name] = life
+        self._start(life, life.run())
+        if group is not None:
+            group.members.append(life)
+            self.loop.later(0.05, group.rebalance)
+
+    def _start(self, life: Any, work: Coroutine[Any, Any, None]) -> None:
+        if life.state is State.DEAD:
+            work.close()
+            return
+
+        def done(task: "asyncio.Task[Any]") -> None:
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                self.ended(life, error)
+
+        self.loop.start(life, work).add_done_callback(done)

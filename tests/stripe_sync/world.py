@@ -1,0 +1,138 @@
+"""A shard with everything around it: counts, a push log, Redis, Stripe's double, and one clock for all."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+
+from redis.asyncio import Redis
+
+from ledger.pushes import read_in_flight, read_parked
+from ledger.redis_store import RedisStore
+from ledger.shard import Ledger, Shard
+from ledger.state import Log, read_state
+from metering.account import Account
+from metering.push_log import StripeIdentity
+from stripe_sync.planner import Pace
+from stripe_sync.sender import Sender, StripeSide
+from stripe_sync.shard_worker import ShardWorker
+from stripe_sync.stripe_client import SingleTransport
+from stripe_sync.summaries import StripeSummaries
+from tests.ledger_push.counts import Counts
+from tests.support.eventually import eventually_async
+
+from .calls import Intercept, InterceptedLog, InterceptedStore, undisturbed
+from .double import KEY, Double, running_double
+from .manual_clock import ManualClock
+from .memory_log import MemoryPushLog
+
+IDENTITY = StripeIdentity(namespace="tests", account="acct_1", livemode=False)
+PACE = Pace(push_interval=1.0, grace=3600)
+
+
+async def at_once() -> None:
+    """No rate limit."""
+
+
+@dataclass
+class World:
+    """All of it. `customers` maps accounts to Stripe's customers."""
+
+    clock: ManualClock
+    redis: Redis
+    prefix: str
+    log: MemoryPushLog
+    double: Double
+    customers: dict[str, str] = field(default_factory=dict)
+    incarnations: "count[int]" = field(default_factory=count)
+    counts: Counts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.counts = Counts(self.shard(), self.clock.now_ms)
+
+    def shard(self, intercept: Intercept = undisturbed) -> Shard:
+        """The shard."""
+        return Ledger(InterceptedStore(RedisStore(self.redis), intercept), self.prefix, 1).shard(0)
+
+    async def account(self, name: str, **facts: int) -> None:
+        """An account with a customer of its own."""
+        self.customers[name] = await self.double.customer()
+        self.counts.map(name, Account(customer=self.customers[name], **facts))
+
+    def worker(
+        self,
+        intercept: Intercept = undisturbed,
+        *,
+        identity: StripeIdentity = IDENTITY,
+        pace: Pace = PACE,
+        key: str = KEY,
+        admit: Callable[[], Awaitable[None]] = at_once,
+    ) -> ShardWorker:
+        """A worker of the shard."""
+        client = self.double.client(intercept, key)
+        stripe_side = StripeSide(SingleTransport(client), StripeSummaries(client, self.double.meter_ids))
+        return ShardWorker(
+            self.shard(intercept),
+            InterceptedLog(self.log, intercept),
+            Sender(stripe_side, self.clock, grace=pace.grace, admit=admit, jitter=lambda: 1.0),
+            identity,
+            pace=pace,
+            clock=self.clock,
+            make_incarnation=lambda: f"worker-{next(self.incarnations)}",
+        )
+
+    def expected(self) -> dict[tuple[str, str], int]:
+        """What Stripe must have been told in the end."""
+        expected = Counter[tuple[str, str]]()
+        for (account, meter), units in self.counts.units.items():
+            expected[self.customers[account], meter] += units
+        return dict(expected)
+
+    async def is_settled(self) -> bool:
+        """Everything counted is claimed, and nothing is in flight; the fold stands at the log's end."""
+        shard = self.shard()
+        fences = (await read_state(shard)).fences
+        at_end = fences.get(Log.PUSHES) == len(self.log.entries())
+        return at_end and not await self.redis.exists(shard.keys.due) and not await read_in_flight(shard)
+
+    async def parked(self) -> int:
+        """Units of parked rows."""
+        return sum(entry.row.value for entry in (await read_parked(self.shard())).values())
+
+    async def bill(self, worker: ShardWorker | None = None) -> None:
+        """Runs a worker until everything is settled."""
+        async with running(worker or self.worker()):
+            await eventually_async(self.is_settled, what="everything settled")
+
+    def assert_billed_exactly(self) -> None:
+        """Stripe has what was counted, and no identifier was ever seen with two bodies."""
+        assert self.double.billed() == self.expected()
+        self.assert_bodies_frozen()
+
+    def assert_bodies_frozen(self) -> None:
+        """No identifier was ever seen with two bodies."""
+        assert [bodies for bodies in self.double.bodies().values() if len(bodies) > 1] == []
+
+
+@asynccontextmanager
+async def running(worker: ShardWorker) -> AsyncIterator["asyncio.Task[None]"]:
+    """A worker at work; killed at the end. An error of its own is raised there."""
+    task = asyncio.create_task(worker.run())
+    try:
+        yield task
+    finally:
+        if task.done():
+            task.result()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def a_world(redis: Redis, prefix: str) -> AsyncIterator[World]:
+    """A world without accounts and usage."""
+    clock = ManualClock()
+    with running_double(clock) as double:
+        await double.prepare()
+        yield World(clock, redis, prefix, MemoryPushLog(clock), double)
