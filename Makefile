@@ -12,7 +12,7 @@ LOCK = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --gene
 .PHONY: help install up check test test-containers lock clean
 
 help: ## say what there is
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 install: $(STAMP) ## make .venv with everything that is needed, the `billing` command among it
 

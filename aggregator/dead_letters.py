@@ -7,7 +7,7 @@ count of them is over distinct origins.
 from aggregator.publisher import Message
 from metering.counting import LogRecord
 from metering.reject import Reject
-from metering.rfc3339 import from_unix
+from metering.rfc3339 import LAST_SECOND, from_unix
 
 REASON, DETAIL = "dlq.reason", "dlq.detail"
 TOPIC, PARTITION, OFFSET, TIME = "dlq.topic", "dlq.partition", "dlq.offset", "dlq.time"
@@ -16,7 +16,8 @@ TOPIC, PARTITION, OFFSET, TIME = "dlq.topic", "dlq.partition", "dlq.offset", "dl
 def dead_letter(to: str, topic: str, partition: int, record: LogRecord, reject: Reject) -> Message:
     """The dead letter of a record.
 
-    `dlq.time` is the record's append time (RFC 3339, UTC), so that a refold writes the very same letter.
+    `dlq.time` is the record's append time (RFC 3339, UTC), so that a refold writes the very same letter. A table's
+    record has its producer's time instead, which may be anything.
     """
     own = (
         (REASON, reject.reason.value),
@@ -24,7 +25,7 @@ def dead_letter(to: str, topic: str, partition: int, record: LogRecord, reject: 
         (TOPIC, topic),
         (PARTITION, str(partition)),
         (OFFSET, str(record.offset)),
-        (TIME, from_unix(record.timestamp // 1000)),
+        (TIME, from_unix(min(record.timestamp // 1000, LAST_SECOND))),
     )
     headers = [*record.headers, *((name, text.encode()) for name, text in own)]
     return Message(to, record.key, record.value, headers)

@@ -1,13 +1,14 @@
 """Brings each batch to its fold: in order within a partition, a few partitions at a time."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Protocol
 
 from faust.types import TP
 
-from aggregator.consumer import RETRIABLE, PartitionBatch
+from aggregator.consumer import GIVE_UP_SECONDS, RETRIABLE, PartitionBatch
 from aggregator.fold import Fold
 from aggregator.positions import LogBounds
 
@@ -27,7 +28,8 @@ class Dispatcher:
     """Owns the folds of the partitions that this process has. A batch has one of three fates.
 
     It is folded; or its position is found again (the fence disagreed, or a server did not answer: the work is not
-    lost, it is read again); or the process stops, by an error that nobody here expects.
+    lost, it is read again); or the process stops, by an error that nobody here expects, or one that goes on for
+    `GIVE_UP_SECONDS` without a batch of the partition being folded.
     """
 
     def __init__(
@@ -35,10 +37,13 @@ class Dispatcher:
         make_fold: Callable[[TP], Fold],
         positions: Callable[[], Positions],
         stop: Callable[[BaseException], None],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._make_fold = make_fold
         self._positions = positions
         self._stop = stop
+        self._monotonic = monotonic
+        self._failing_since: dict[TP, float] = {}
         self._folds: dict[TP, Fold] = {}
         self._turns: defaultdict[TP, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._slots = asyncio.Semaphore(CONCURRENT_FOLDS)
@@ -74,13 +79,22 @@ class Dispatcher:
         positions.begin()
         applied, reason = False, ""
         try:
+            # STALE with a fence at our own end is no success either: an earlier call took effect without telling
+            # this fold, which must learn again what it remembers of the shard.
             answer = await self._folds[batch.tp].apply(batch.interval)
-            # A fence at our own end: an earlier call of ours took effect and its reply was lost.
-            applied = answer.applied or answer.fence == batch.interval.end
+            applied = answer.applied
             reason = f"the shard says {answer.verdict} (it stands at {answer.fence})"
         except RETRIABLE as error:
+            self._give_up_in_time(batch.tp, error)
             reason = f"{type(error).__name__}: {error}"
         finally:
             positions.finish(batch, applied=applied)
-        if not applied and positions.is_current(batch):
+        if applied:
+            self._failing_since.pop(batch.tp, None)
+        elif positions.is_current(batch):
             positions.resync(batch.tp, reason)
+
+    def _give_up_in_time(self, tp: TP, error: Exception) -> None:
+        now = self._monotonic()
+        if now - self._failing_since.setdefault(tp, now) > GIVE_UP_SECONDS:
+            raise error

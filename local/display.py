@@ -1,7 +1,10 @@
 """What a person sees of a stack that boots and runs: plain lines, and on a terminal a status line below them."""
 
+import os
 import time
-from typing import Protocol, TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Protocol, TextIO
 
 from rich.console import Console
 
@@ -30,8 +33,9 @@ class PlainDisplay:
 
     def line(self, text: str) -> None:
         """Writes a line."""
-        self._out.write(text + "\n")
-        self._out.flush()
+        with _listened_to(self._out):
+            self._out.write(text + "\n")
+            self._out.flush()
 
     def status(self, text: str) -> None:
         """Writes a line if it is a new one, and the last one is some time ago."""
@@ -50,19 +54,32 @@ class TerminalDisplay:
 
     def line(self, text: str) -> None:
         """Prints above the spinner, never wrapped: a line may be there to be copied."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        with _listened_to(self._console.file):
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def status(self, text: str) -> None:
         """Starts, changes or ends the spinner."""
-        if not text:
-            self._spinner.stop()
-        else:
-            self._spinner.update(text)
-            if not self._spinning:
-                self._spinner.start()
+        with _listened_to(self._console.file):
+            if not text:
+                self._spinner.stop()
+            else:
+                self._spinner.update(text)
+                if not self._spinning:
+                    self._spinner.start()
         self._spinning = bool(text)
 
 
 def make_display(out: TextIO) -> Display:
     """Plain lines unless `out` is a terminal."""
     return TerminalDisplay(Console(file=out)) if out.isatty() else PlainDisplay(out)
+
+
+@contextmanager
+def _listened_to(out: IO[str]) -> Iterator[None]:
+    """Goes on without a word once nobody listens: Ctrl-C ends `tee` as well, and a terminal can be closed."""
+    try:
+        yield
+    except OSError:
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, out.fileno())
+        os.close(silence)

@@ -90,7 +90,7 @@ class KafkaServer(ServerProcess):
     The data directory outlives the server, however it ends, and may be started again on other ports.
     """
 
-    def __init__(  # noqa: PLR0913 - one argument per part that the machine provides
+    def __init__(
         self,
         *,
         data: Path,

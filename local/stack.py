@@ -31,7 +31,8 @@ class Signals:
     def __init__(self) -> None:
         self.count = 0
         for number in SIGNALS:
-            signal.signal(number, self._note)
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish
+                signal.signal(number, self._note)
 
     def _note(self, _number: int, _frame: object) -> None:
         self.count += 1
@@ -46,7 +47,13 @@ class Signals:
 
 
 def run_stack(
-    options: StackOptions, environ: Mapping[str, str], *, display: Display, write: WriteRecords, cache: Path
+    options: StackOptions,
+    environ: Mapping[str, str],
+    *,
+    display: Display,
+    write: WriteRecords,
+    cache: Path,
+    hint: Callable[[Path], list[str]],
 ) -> None:
     """Runs a stack in the foreground until SIGINT, SIGTERM or SIGHUP.
 
@@ -56,6 +63,7 @@ def run_stack(
         display: where progress goes.
         write: how records get into the compacted topics.
         cache: where downloads are kept.
+        hint: the commands that make an account and a key in a directory's stack: what is shown without a demo.
 
     Raises:
         StackError, PortTakenError, ServerError, JarError: it can't come up; everything was stopped again.
@@ -64,6 +72,7 @@ def run_stack(
     signals = Signals()
     directory = StackDirectory(options.directory)
     with directory.locked():
+        remove_stack_file(directory.root)
         orphans = end_orphans(directory.root)
         if orphans:
             display.line(f"ended {len(orphans)} processes that an earlier stack left behind")
@@ -72,7 +81,7 @@ def run_stack(
         plan = _plan(options, environ, directory)
         if plan.kafka and not _fetch(cache, display, signals.stop):
             return
-        _Stack(plan, directory, environ, display, cache).run(write, signals)
+        _Stack(plan, directory, environ, display, cache).run(write, signals, hint)
 
 
 def _plan(options: StackOptions, environ: Mapping[str, str], directory: StackDirectory) -> StackPlan:
@@ -115,14 +124,14 @@ class _Stack:
         kafka, stripe = settings_of(KafkaSettings, plan.env), settings_of(StripeSettings, plan.env)
         self._steps = StackSteps(self._services, kafka, stripe, cache)
 
-    def run(self, write: WriteRecords, signals: Signals) -> None:
+    def run(self, write: WriteRecords, signals: Signals, hint: Callable[[Path], list[str]]) -> None:
         began = time.monotonic()
         try:
             starts = self._services.starts()
             steps = self._steps.steps(starts, write)
             boot = Boot([*starts, *steps], self._supervisor, self._display)
             if boot.run(signals.stop):
-                self._announce(time.monotonic() - began)
+                self._announce(time.monotonic() - began, hint(self._directory.root))
                 while not signals.stop():
                     self._supervisor.tend()
                     time.sleep(POLL_SECONDS)
@@ -138,10 +147,13 @@ class _Stack:
         remove_stack_file(self._directory.root)
         self._display.line("stopped")
 
-    def _announce(self, seconds: float) -> None:
+    def _announce(self, seconds: float, hint: list[str]) -> None:
         self._up = True
         self._write_file()
-        for line in banner(self._plan, self._keys(), self._directory, seconds):
+        self._display.line(
+            f"\nEverything runs, after {seconds:.1f} s. Logs: {self._directory.logs}. Ctrl-C stops it.\n"
+        )
+        for line in banner(self._plan.api_url, self._keys(), hint):
             self._display.line(line)
 
     def _happened(self, happening: Happening) -> None:
@@ -160,22 +172,11 @@ class _Stack:
         return self._steps.accounts.keys if self._steps.accounts else {}
 
 
-def banner(plan: StackPlan, keys: Mapping[str, str], directory: StackDirectory, seconds: float) -> list[str]:
-    """What is said once everything answers."""
-    where = f"--dir {directory.root} "
-    usage = f"{plan.api_url}/api/billing/usage"
-    lines = ["", f"Everything runs, after {seconds:.1f} s. Logs: {directory.logs}. Ctrl-C stops it.", ""]
-    lines.append(f"  API  {plan.api_url}")
-    if keys:
-        key = keys[DOCS_ACCOUNT]
-        lines += [f"  Key  {key}  ({DOCS_ACCOUNT})", "", f'  curl -H "Authorization: Bearer {key}" {usage}', ""]
-        return lines
-    return [
-        *lines,
-        "",
-        "An account and a key are made with:",
-        "",
-        f"  billing accounts set ACCOUNT {where}".rstrip(),
-        f"  billing keys create ACCOUNT {where}".rstrip(),
-        "",
-    ]
+def banner(api_url: str, keys: Mapping[str, str], hint: list[str]) -> list[str]:
+    """How to use what runs now."""
+    lines = [f"  API  {api_url}"]
+    if not keys:
+        return [*lines, "", "These make an account and a key:", "", *(f"  {line}" for line in hint), ""]
+    key = keys[DOCS_ACCOUNT]
+    lines.append(f"  Key  {key}  ({DOCS_ACCOUNT})")
+    return [*lines, "", f'  curl -H "Authorization: Bearer {key}" {api_url}/api/billing/usage', ""]

@@ -48,7 +48,7 @@ Happening = Started | Ended
 
 @dataclass(frozen=True, slots=True)
 class RunningProcess:
-    """One service's present process."""
+    """One service's process."""
 
     name: str
     pid: int
@@ -98,11 +98,11 @@ class Supervisor:
                 self._start_again(watched)
 
     def processes(self) -> list[RunningProcess]:
-        """The processes that run, in the order in which their services were started."""
+        """Each service's process, the last one for a service that is down, in the order of their first starts."""
         return [
             RunningProcess(name, watched.process.pid, watched.process.command.log)
             for name, watched in self._watched.items()
-            if watched.due is None and watched.process.pid is not None
+            if watched.process.pid is not None
         ]
 
     def all_running(self) -> bool:

@@ -10,6 +10,7 @@ PATTERN = (
     r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
 
+LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z: years have four digits
 _UNIX_EPOCH_DAY = date(1970, 1, 1).toordinal()
 _LAST_MINUTE_OF_DAY = 23 * 60 + 59
 
@@ -43,5 +44,5 @@ def to_unix(text: str) -> int:
 
 
 def from_unix(seconds: int) -> str:
-    """Unix seconds as RFC 3339 in UTC, with a Z."""
+    """Unix seconds up to `LAST_SECOND` as RFC 3339 in UTC, with a Z."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,6 +1,7 @@
 """`billing up`: the whole system on this machine."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -32,10 +33,23 @@ def up(
     or a test-mode BILLING_STRIPE_API_KEY) are used instead of the stack's own.
     """
     options = StackOptions(
-        directory=directory.absolute(),
+        directory=directory.resolve(),
         fresh=fresh,
         demo=demo,
         aggregators=aggregators,
         stripe_workers=stripe_workers,
     )
-    run_stack(options, os.environ, display=make_display(sys.stdout), write=write_records, cache=default_cache())
+    run_stack(
+        options,
+        os.environ,
+        display=make_display(sys.stdout),
+        write=write_records,
+        cache=default_cache(),
+        hint=_account_and_key,
+    )
+
+
+def _account_and_key(directory: Path) -> list[str]:
+    command = "billing" if shutil.which("billing") else str(Path(sys.executable).with_name("billing"))
+    where = "" if directory == DEFAULT_DIRECTORY.resolve() else f" --dir {directory}"
+    return [f"{command} accounts set ACCOUNT{where}", f"{command} keys create ACCOUNT{where}"]

@@ -100,9 +100,7 @@ async def test_a_record_that_cannot_be_read_is_a_dead_letter(
 
 
 @pytest.mark.parametrize("append_ms", [-1, 0, 2**63 - 1, 1_781_956_800_000_000])
-async def test_a_dead_letter_can_have_any_timestamp(
-    make_fold: MakeFold, publisher: MemoryPublisher, append_ms
-) -> None:
+async def test_a_dead_letter_can_have_any_timestamp(make_fold: MakeFold, publisher: MemoryPublisher, append_ms) -> None:
     """The tables' topics keep the producer's own clock, which may be none at all or count microseconds."""
     fold = make_fold(Log.ACCOUNTS)
     await fold.open(0)

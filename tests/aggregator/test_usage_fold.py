@@ -5,9 +5,9 @@ from aiokafka.errors import KafkaTimeoutError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from aggregator.usage_fold import UsageFold
+from aggregator.usage_fold import UsageFold, UsageTopics
 from ledger.answer import Verdict
-from ledger.shard import Shard
+from ledger.shard import Ledger, Shard
 from ledger.state import Log, read_state
 from metering.counting import ORIGIN_OFFSET, ORIGIN_PARTITION, ORIGIN_TIME, ORIGIN_TOPIC, Interval
 from metering.dedupe import BLOCK_MS, block_of
@@ -168,7 +168,7 @@ async def test_a_copy_of_a_copy_keeps_the_first_origin(usage_fold: UsageFold, pu
 
     first, second = publisher.published
     assert list(first.headers) == [origin]
-    assert list(second.headers)[0] == broken
+    assert next(iter(second.headers)) == broken
     assert list(second.headers)[-1] == (ORIGIN_TIME, str(NOON_MS).encode())
 
 
@@ -176,15 +176,14 @@ async def test_a_copy_is_counted_where_it_belongs_once(
     store: UnreliableStore, redis_prefix: str, publisher: MemoryPublisher, usage_fold: UsageFold, client: Redis
 ) -> None:
     """However often it was copied, because a crash came between the copy and the fence."""
-    from aggregator.usage_fold import UsageTopics
-    from ledger.shard import Ledger
-
     home = Ledger(store, redis_prefix, PARTITIONS).shard(partition_of(ELSEWHERE, PARTITIONS))
     other = UsageFold(home, UsageTopics("usage", "dead"), PARTITIONS, publisher, lambda: "two")
     await usage_fold.open(0)
     for _ in range(2):
         await usage_fold.apply(interval(event(subject=ELSEWHERE)))
-    copies = [Record(n, copy.value, NOON_MS + 60_000, copy.key, copy.headers) for n, copy in enumerate(publisher.published)]
+    copies = [
+        Record(n, copy.value, NOON_MS + 60_000, copy.key, copy.headers) for n, copy in enumerate(publisher.published)
+    ]
     await other.open(0)
     await other.apply(Interval(0, 2, copies))
 
@@ -275,8 +274,6 @@ async def test_another_owner_s_progress_makes_a_batch_stale(
     usage_fold: UsageFold, shard: Shard, publisher: MemoryPublisher, client: Redis
 ) -> None:
     """No lock is needed: a zombie changes nothing."""
-    from aggregator.usage_fold import UsageTopics
-
     zombie = UsageFold(shard, UsageTopics("usage", "dead"), PARTITIONS, publisher, lambda: "zombie")
     await zombie.open(0)
     await usage_fold.open(0)

@@ -42,9 +42,9 @@ class Composed:
         """The broker's address for programs on this machine."""
         return f"127.0.0.1:{self.ports.kafka}"
 
-    def up(self) -> None:
-        """Build, start, and wait until every service is healthy."""
-        self._compose("up", "--detach", "--build")
+    def up(self, *options: str) -> None:
+        """Start, and wait until every service is healthy."""
+        self._compose("up", "--detach", *options)
         try:
             eventually(self._is_healthy, HEALTHY_SECONDS)
         except AssertionError as error:

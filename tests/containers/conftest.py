@@ -56,7 +56,7 @@ def composed(compose_command: list[str], tmp_path_factory: pytest.TempPathFactor
     no_settings.touch()
     project = Composed(compose_command, f"billing-test-{uuid.uuid4().hex[:8]}", Ports(*free_ports(3)), no_settings)
     try:
-        project.up()
+        project.up("--build")
         yield project
     finally:
         project.down("--volumes")

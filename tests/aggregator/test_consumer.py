@@ -1,0 +1,206 @@
+"""The chain of batches: what reaches the folds after a seek, whatever was under way when it happened."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import pytest
+from faust.types import TP
+from redis.exceptions import RedisError
+
+from aggregator.app import create_app
+from aggregator.consumer import BatchConsumer, PartitionBatch, Place
+from aggregator.positions import LogBounds
+from aggregator.settings import AggregatorSettings
+from metering.counting import Interval
+from runtime.monitor import Pulse
+from tests.support.eventually import eventually_async
+
+USAGE = TP("usage.events", 0)
+OTHER = TP("usage.events", 1)
+
+
+@dataclass
+class FakeThread:
+    """The client's thread: it remembers where it was told to go on."""
+
+    held: set[TP] = field(default_factory=lambda: {USAGE, OTHER})
+    places: dict[TP, Place] = field(default_factory=dict)
+
+    def assignment(self) -> set[TP]:
+        """The partitions that are held."""
+        return self.held
+
+    async def earliest_offsets(self, *tps: TP) -> dict[TP, int]:
+        """All logs begin at 0."""
+        return dict.fromkeys(tps, 0)
+
+    async def highwaters(self, *tps: TP) -> dict[TP, int]:
+        """And end at 1,000."""
+        return dict.fromkeys(tps, 1000)
+
+    async def begin(self, places: Mapping[TP, Place]) -> None:
+        """New chains."""
+        self.places.update(places)
+
+    def read(self, tp: TP, end: int) -> PartitionBatch:
+        """What is read next."""
+        start, generation = self.places[tp]
+        self.places[tp] = Place(end, generation)
+        return PartitionBatch(tp, Interval(start, end, ()), generation)
+
+
+@dataclass
+class Bench:
+    """A consumer whose shards stand at `fences`."""
+
+    consumer: BatchConsumer
+    thread: FakeThread
+    fences: dict[TP, int | Exception] = field(default_factory=lambda: {USAGE: 100, OTHER: 100})
+    taken: list[PartitionBatch] = field(default_factory=list)
+
+    async def open_fold(self, tp: TP, bounds: LogBounds) -> int:
+        """The fence, or what goes wrong on the way to it (once)."""
+        fence = self.fences[tp]
+        if isinstance(fence, Exception):
+            self.fences[tp] = 100
+            raise fence
+        return fence
+
+    async def sink(self, batch: PartitionBatch) -> None:
+        """Takes a batch."""
+        self.taken.append(batch)
+
+    def current(self) -> list[tuple[int, int]]:
+        """The intervals that a fold would still see."""
+        return [(b.interval.start, b.interval.end) for b in self.taken if self.consumer.is_current(b)]
+
+    async def resynced(self) -> None:
+        """Waits until every position was found again."""
+
+        async def done() -> bool:
+            return not self.consumer._resyncing
+
+        await eventually_async(done)
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    """A consumer that has just been assigned two partitions."""
+    app = create_app(AggregatorSettings(), Pulse())
+
+    async def ignore(*_: Iterable[TP]) -> None:
+        """What Faust would do."""
+
+    consumer = app.transport.create_consumer(ignore, on_partitions_revoked=ignore, on_partitions_assigned=ignore)
+    thread = FakeThread()
+    consumer._thread = thread
+    bench = Bench(consumer, thread)
+    app.transport.sink, app.transport.open_fold = bench.sink, bench.open_fold
+    await consumer.seek_to_committed()
+    return bench
+
+
+async def test_batches_follow_from_the_fence(bench: Bench) -> None:
+    """One chain per partition."""
+    for end in (110, 111, 150):
+        await bench.consumer._hand_over(bench.thread.read(USAGE, end))
+
+    assert bench.current() == [(100, 110), (110, 111), (111, 150)]
+
+
+async def test_a_batch_read_before_a_seek_does_not_pass_for_one_read_after_it(bench: Bench) -> None:
+    """Even if it begins exactly where the shard stands: the client reads it again, and a repetition would break the
+    chain for ever."""
+    await bench.consumer._hand_over(bench.thread.read(USAGE, 110))
+    on_its_way = bench.thread.read(USAGE, 120)
+    bench.fences[USAGE] = 110  # the first batch was applied; its reply was lost
+
+    bench.consumer.resync(USAGE, "no reply")
+    await bench.resynced()
+    await bench.consumer._hand_over(on_its_way)
+    for end in (125, 130):
+        await bench.consumer._hand_over(bench.thread.read(USAGE, end))
+
+    assert bench.current() == [(110, 125), (125, 130)]
+
+
+async def test_a_seek_voids_what_was_read_of_its_partition_alone(bench: Bench) -> None:
+    """The other one goes on."""
+    for tp in (USAGE, OTHER):
+        await bench.consumer._hand_over(bench.thread.read(tp, 110))
+
+    bench.consumer.resync(USAGE, "gap")
+    await bench.resynced()
+
+    assert [bench.consumer.is_current(batch) for batch in bench.taken] == [False, True]
+
+
+async def test_a_position_is_asked_for_until_the_shard_answers(bench: Bench) -> None:
+    """And only once at a time, however often it is wanted."""
+    bench.fences[USAGE] = RedisError("away")
+
+    bench.consumer.resync(USAGE, "first")
+    bench.consumer.resync(USAGE, "second")
+    await bench.resynced()
+
+    assert bench.thread.places[USAGE].offset == 100
+    assert bench.consumer.applied[USAGE] == 100
+
+
+async def test_a_partition_that_was_lost_is_not_looked_for(bench: Bench) -> None:
+    """Its new owner does that."""
+    bench.thread.held = {OTHER}
+    before = dict(bench.thread.places)
+
+    bench.consumer.resync(USAGE, "gap")
+    await bench.resynced()
+
+    assert bench.thread.places == before
+
+
+async def test_a_rebalance_voids_everything(bench: Bench) -> None:
+    """What is queued belongs to whoever owns the partition next."""
+    for tp in (USAGE, OTHER):
+        await bench.consumer._hand_over(bench.thread.read(tp, 110))
+
+    await bench.consumer.on_partitions_revoked({USAGE, OTHER})
+
+    assert not bench.current()
+    assert not bench.consumer.applied
+
+
+async def test_applied_batches_are_remembered_if_they_are_still_current(bench: Bench) -> None:
+    """A batch that was voided while it was folded says nothing about the position."""
+    await bench.consumer._hand_over(bench.thread.read(USAGE, 110))
+    (batch,) = bench.taken
+    bench.consumer.begin()
+    bench.consumer.finish(batch, applied=True)
+    assert bench.consumer.applied[USAGE] == 110
+
+    bench.consumer.resync(USAGE, "flushed")
+    await bench.resynced()
+    bench.consumer.begin()
+    bench.consumer.finish(batch, applied=True)
+
+    assert bench.consumer.applied[USAGE] == 100
+
+
+async def test_a_rebalance_waits_for_folds_in_flight(bench: Bench, monkeypatch) -> None:
+    """Within bounds: the fence judges what is left."""
+    committed = []
+
+    async def commit() -> bool:
+        committed.append(bench.consumer._in_flight)
+        return True
+
+    monkeypatch.setattr(bench.consumer, "commit", commit)
+    await bench.consumer._hand_over(bench.thread.read(USAGE, 110))
+    bench.consumer.begin()
+    waiting = asyncio.create_task(bench.consumer.wait_empty())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    bench.consumer.finish(bench.taken[0], applied=True)
+    await waiting
+
+    assert committed == [0]

@@ -1,0 +1,205 @@
+"""The readiness loop: a shard is marked once all its logs are folded, and found out when Redis went back in time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from aggregator.readiness import FOLDED_LOGS, ReadinessLoop
+from ledger.reading import is_ready
+from ledger.shard import Shard
+from ledger.state import Log, open_shard, read_state
+from ledger.tables import TableBatch, fold_table
+from tests.aggregator.unreliable import UnreliableStore
+
+TABLES = (Log.ACCOUNTS, Log.API_KEYS)
+
+
+@dataclass
+class Owned:
+    """The consumer's view of one shard: its logs' ends, and how far they are folded."""
+
+    number: int
+    logs_end: dict[Log, int] = field(default_factory=lambda: dict.fromkeys(FOLDED_LOGS, 0))
+    known: dict[Log, int] = field(default_factory=dict)
+    resynced: list[Log] = field(default_factory=list)
+    held: bool = True
+    asked: int = 0
+
+    def shards(self) -> set[int]:
+        """The shard, while it is held."""
+        return {self.number} if self.held else set()
+
+    async def ends(self, shards: set[int]) -> Mapping[int, Mapping[Log, int]]:
+        """The logs' ends as of now."""
+        self.asked += 1
+        return {number: dict(self.logs_end) for number in shards}
+
+    def applied(self, shard: int) -> Mapping[Log, int]:
+        """What this process has folded."""
+        return self.known
+
+    def resync(self, shard: int, log: Log, reason: str) -> None:
+        """A position is to be found again."""
+        assert reason
+        self.resynced.append(log)
+
+
+@dataclass
+class Bench:
+    """A loop over one shard, on a clock of its own."""
+
+    shard: Shard
+    owned: Owned
+    now_ms: int = 1000
+
+    def __post_init__(self) -> None:
+        self.loop = ReadinessLoop(self.owned, lambda number: self.shard, now_ms=lambda: self.now_ms)
+
+    async def open(self, incarnation: str = "one") -> None:
+        """Opens all logs at 0."""
+        for log in FOLDED_LOGS:
+            await open_shard(self.shard, log, earliest=0, incarnation=incarnation)
+
+    async def fold(self, log: Log, end: int) -> None:
+        """Folds a table's log."""
+        at = (await read_state(self.shard)).fences[log]
+        assert (await fold_table(self.shard, log, TableBatch(at, end, {}, None))).applied
+
+
+@pytest.fixture
+async def bench(shard: Shard) -> Bench:
+    """An open shard with nothing to fold."""
+    bench = Bench(shard, Owned(shard.number))
+    await bench.open()
+    return bench
+
+
+async def test_a_shard_that_is_folded_to_all_ends_is_marked(bench: Bench) -> None:
+    """At the first look; its freshness is the moment at which the ends were asked for."""
+    assert await bench.loop.turn()
+
+    assert await is_ready(bench.shard)
+    assert (await read_state(bench.shard)).as_of_ms == 1000
+
+
+async def test_a_shard_is_marked_when_it_reaches_the_ends_that_were_noted(bench: Bench) -> None:
+    """Not those of today: a log that never stops growing would never be ready."""
+    bench.owned.logs_end[Log.ACCOUNTS] = 5
+    assert not await bench.loop.turn()
+    bench.owned.logs_end[Log.ACCOUNTS] = 500
+    bench.now_ms = 2000
+    assert not await bench.loop.turn()
+
+    await bench.fold(Log.ACCOUNTS, 5)
+
+    assert await bench.loop.turn()
+    assert (await read_state(bench.shard)).as_of_ms == 1000
+    assert bench.owned.asked == 1
+
+
+async def test_freshness_is_renewed_while_the_shard_keeps_up(bench: Bench) -> None:
+    """Every turn asks for new ends; an idle account isn't stale."""
+    for now_ms in (1000, 1500, 2000):
+        bench.now_ms = now_ms
+        assert await bench.loop.turn()
+        assert (await read_state(bench.shard)).as_of_ms == now_ms
+
+
+async def test_freshness_stops_while_the_shard_is_behind(bench: Bench) -> None:
+    """But its readers go on: what they see is old, not smaller."""
+    await bench.loop.turn()
+    bench.owned.logs_end[Log.API_KEYS], bench.now_ms = 9, 5000
+
+    assert not await bench.loop.turn()
+
+    assert await is_ready(bench.shard)
+    assert (await read_state(bench.shard)).as_of_ms == 1000
+
+
+async def test_a_flush_starts_over_from_the_note(bench: Bench, client: Redis) -> None:
+    """The positions are found again, and the mark is set only when the new incarnation has reached new ends."""
+    await bench.fold(Log.ACCOUNTS, 3)
+    bench.owned.known = {Log.USAGE: 0, Log.ACCOUNTS: 3, Log.API_KEYS: 0}
+    bench.owned.logs_end[Log.ACCOUNTS] = 3
+    assert await bench.loop.turn()
+
+    await client.delete(bench.shard.keys.fences)
+    assert not await bench.loop.turn()
+    assert set(bench.owned.resynced) == set(FOLDED_LOGS)
+    await bench.open("two")
+    bench.owned.known = dict.fromkeys(FOLDED_LOGS, 0)
+    assert not await bench.loop.turn()
+    assert not await is_ready(bench.shard)
+    await bench.fold(Log.ACCOUNTS, 3)
+
+    assert await bench.loop.turn()
+    assert await is_ready(bench.shard)
+
+
+async def test_redis_going_back_while_a_log_is_idle_is_noticed(bench: Bench) -> None:
+    """No batch would ever come to be refused: that log's position, and no other's, is found again."""
+    await bench.fold(Log.ACCOUNTS, 3)
+    bench.owned.known = {Log.USAGE: 0, Log.ACCOUNTS: 4, Log.API_KEYS: 0}
+    bench.owned.logs_end[Log.ACCOUNTS] = 4
+
+    assert not await bench.loop.turn()
+
+    assert bench.owned.resynced == [Log.ACCOUNTS]
+
+
+async def test_a_shard_that_another_process_has_taken_is_left_alone(bench: Bench) -> None:
+    """And noted anew when it comes back."""
+    bench.owned.logs_end[Log.ACCOUNTS] = 5
+    await bench.loop.turn()
+    bench.owned.held = False
+    assert await bench.loop.turn()
+    bench.owned.held, bench.owned.logs_end[Log.ACCOUNTS] = True, 0
+
+    assert await bench.loop.turn()
+    assert bench.owned.asked == 2
+
+
+async def run_until(bench: Bench, store: UnreliableStore, script: str, turns: int) -> tuple[list[float], int]:
+    """Runs the loop while a script fails `turns` times; how long it paused each time, and how often it beat."""
+    pauses: list[float] = []
+    beats: list[None] = []
+    store.lose_call = script
+
+    class DoneError(Exception):
+        """Enough seen."""
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) > turns:
+            raise DoneError
+        if len(pauses) < turns:
+            store.lose_call = script
+
+    loop = ReadinessLoop(bench.owned, lambda _: bench.shard, pause, lambda: 1, lambda: beats.append(None))
+    with pytest.raises(DoneError):
+        await loop.run((RedisError,), give_up_seconds=60)
+    return pauses, len(beats)
+
+
+async def test_the_loop_outlives_an_outage(bench: Bench, store: UnreliableStore) -> None:
+    """It pauses, and goes on where it was; it beats only when something went well."""
+    pauses, beats = await run_until(bench, store, "mark_ready", 3)
+
+    assert await is_ready(bench.shard)
+    assert all(seconds > 0 for seconds in pauses)
+    assert beats == 1
+
+
+async def test_the_loop_gives_up_after_a_while(bench: Bench, store: UnreliableStore) -> None:
+    """A supervisor starts the process anew."""
+
+    async def pause(seconds: float) -> None:
+        store.lose_call = "note_server"
+
+    store.lose_call = "note_server"
+    loop = ReadinessLoop(bench.owned, lambda _: bench.shard, pause)
+    with pytest.raises(RedisError):
+        await loop.run((RedisError,), give_up_seconds=0.0)

@@ -1,0 +1,104 @@
+"""Services that are kept running: real processes."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local.process import Command, ServerProcess
+from local.supervisor import Ended, Happening, Service, Started, Supervisor
+from tests.support.eventually import eventually
+
+FOREVER = "import time; time.sleep(600)"
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+FAILING = "import sys; sys.exit('cannot')"
+
+
+class Watched:
+    """A supervisor and what it reported."""
+
+    def __init__(self, directory: Path) -> None:
+        self.happenings: list[Happening] = []
+        self.supervisor = Supervisor(self.happenings.append)
+        self._directory = directory
+
+    def start(self, name: str, program: str = FOREVER, tier: int = 0) -> ServerProcess:
+        """Runs a Python program as a service."""
+        command = Command([sys.executable, "-c", program], self._directory / f"{name}.log")
+        return self.supervisor.start(Service(name, lambda: ServerProcess(name, command), tier))
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Tends until the condition holds."""
+
+        def tended() -> bool:
+            self.supervisor.tend()
+            return condition()
+
+        eventually(tended)
+
+    def pid(self, name: str) -> int:
+        """The service's process id as it is reported."""
+        return next(process.pid for process in self.supervisor.processes() if process.name == name)
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    """A supervisor whose services are killed after the test."""
+    watched = Watched(tmp_path)
+    yield watched
+    watched.supervisor.stop(lambda: True)
+
+
+def test_a_killed_service_is_started_again(watched: Watched) -> None:
+    """Its end and its new start are reported, with the new process id."""
+    first = watched.start("one").pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    watched.until(lambda: watched.pid("one") != first)
+    assert watched.happenings == [
+        Started("one", first, again=False),
+        Ended("one", "was killed by SIGKILL", 0.2),
+        Started("one", watched.pid("one"), again=True),
+    ]
+    assert watched.supervisor.all_running()
+
+
+def test_a_failing_service_is_retried_more_and_more_slowly(watched: Watched) -> None:
+    """Each end tells the exit code and the last line of the log."""
+    watched.start("one", FAILING)
+    watched.until(lambda: watched.supervisor.ends() == {"one": 3})
+    ends = [happening for happening in watched.happenings if isinstance(happening, Ended)]
+    assert [end.delay for end in ends] == [0.2, 0.4, 0.8]
+    assert {end.reason for end in ends} == {"ended with exit code 1: cannot"}
+    assert "cannot" in watched.supervisor.log_end("one")
+
+
+def test_stopping_goes_from_the_highest_tier_to_the_lowest(watched: Watched) -> None:
+    """A higher tier is gone before a lower one is asked to end."""
+    lower, higher = watched.start("server", tier=0), watched.start("client", STUBBORN, tier=1)
+    eventually(lambda: higher.tail() == "deaf")
+    lower_ran: list[bool] = []
+
+    def at_once() -> bool:
+        lower_ran.append(lower.running)
+        return True
+
+    watched.supervisor.stop(at_once)
+    assert lower_ran[0]
+    assert not lower.running
+    assert not higher.running
+    assert higher.poll() == -signal.SIGKILL
+
+
+def test_nothing_is_started_again_once_stopped(watched: Watched) -> None:
+    """What was stopped stays so."""
+    pid = watched.start("one").pid
+    assert pid is not None
+    watched.supervisor.stop(lambda: False)
+    watched.supervisor.tend()
+    assert not psutil.pid_exists(pid)
+    assert watched.supervisor.processes() == []
