@@ -15,7 +15,7 @@ from yarl import URL
 from aggregator.consumer import GIVE_UP_SECONDS, RETRIABLE, BatchConsumer, BatchTransport, PartitionBatch
 from aggregator.dispatch import Dispatcher
 from aggregator.fold import Fold
-from aggregator.publisher import KafkaPublisher
+from aggregator.publisher import KafkaPublisher, SilentPublisher
 from aggregator.readiness import FOLDED_LOGS, ReadinessLoop
 from aggregator.settings import AggregatorSettings
 from aggregator.table_fold import TableFold
@@ -38,7 +38,7 @@ COMMIT_SECONDS = 5.0
 class AggregatorApp(faust.App):
     """A Faust app whose agent folds partition batches. Everything it needs is made in `create_app`."""
 
-    publisher: KafkaPublisher
+    publisher: KafkaPublisher | SilentPublisher
 
     async def on_start(self) -> None:
         """Opens what the folds write with, before anything is read."""
@@ -95,7 +95,7 @@ def create_app(settings: AggregatorSettings, pulse: Pulse) -> AggregatorApp:
     topics = dict(zip(FOLDED_LOGS, (names.usage, names.accounts, names.api_keys), strict=True))
     ledger = Ledger(RedisStore(connect(settings)), settings.redis_prefix, settings.partitions)
     app = _faust_app(settings)
-    app.publisher = KafkaPublisher(lambda: _producer(settings))
+    app.publisher = SilentPublisher() if settings.fold_only else KafkaPublisher(lambda: _producer(settings))
 
     def make_fold(tp: TP) -> Fold:
         shard = ledger.shard(tp.partition)

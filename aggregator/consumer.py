@@ -32,6 +32,7 @@ from faust.types import TP
 from redis.exceptions import RedisError
 
 from aggregator.positions import LogBounds, LogLostError, check_fence
+from ledger.state import ShardClearingError
 from metering.counting import Interval
 
 log = logging.getLogger(__name__)
@@ -224,6 +225,9 @@ class BatchConsumer(driver.Consumer):
             while tp in self.assignment() and not self.should_stop:
                 try:
                     await self._seek_to_fences({tp})
+                except ShardClearingError:
+                    since = time.monotonic()
+                    await asyncio.sleep(LAST_RETRY_SECONDS)
                 except RETRIABLE as error:
                     if time.monotonic() - since > GIVE_UP_SECONDS:
                         await self.app.crash(error)
@@ -262,8 +266,14 @@ class BatchConsumer(driver.Consumer):
         return fences
 
     async def seek_to_committed(self) -> dict[TP, int]:
-        """Faust's hook after every rebalance."""
-        return await self._seek_to_fences(set(self.assignment()))
+        """Faust's hook after every rebalance. A shard that is being cleared holds up no other."""
+        held = set(self.assignment())
+        try:
+            return await self._seek_to_fences(held)
+        except ShardClearingError as error:
+            for tp in held:
+                self.resync(tp, str(error))
+            return {}
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Faust's hook before every rebalance: the eager protocol revokes everything."""

@@ -29,6 +29,19 @@ class Publisher(Protocol):
         ...
 
 
+class SilentPublisher:
+    """Writes nothing: beside a second copy of the state, the first one's workers write what must be written."""
+
+    async def start(self) -> None:
+        """Nothing to connect to."""
+
+    async def stop(self) -> None:
+        """Nothing to disconnect from."""
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Lets the records go."""
+
+
 class KafkaPublisher:
     """A `Publisher` on an aiokafka producer that waits for all replicas; made when it starts, in the running loop."""
 

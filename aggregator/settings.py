@@ -1,7 +1,7 @@
 """The aggregator's settings."""
 
-from runtime.settings import KafkaSettings, MonitorSettings, ProcessSettings, RedisSettings
+from runtime.settings import CopySettings, KafkaSettings, MonitorSettings, ProcessSettings
 
 
-class AggregatorSettings(KafkaSettings, RedisSettings, ProcessSettings, MonitorSettings):
+class AggregatorSettings(KafkaSettings, CopySettings, ProcessSettings, MonitorSettings):
     """Everything the aggregator is told from outside."""

@@ -8,12 +8,12 @@ from stripe import (
     HTTPXClient,
     InvalidRequestError,
     PermissionError,  # noqa: A004 - Stripe's word
-    StripeClient,
     StripeError,
 )
 
 from api.problems import ProblemCode, ProblemError
 from api.settings import ApiSettings
+from runtime.stripe import connect
 
 CALL_SECONDS = 10.0
 
@@ -28,12 +28,7 @@ class StripePortal:
         self._call_seconds = call_seconds
         self._return_url = settings.portal_return_url
         self._http = HTTPXClient(timeout=call_seconds)
-        self._sessions = StripeClient(
-            settings.stripe_api_key.get_secret_value(),
-            http_client=self._http,
-            max_network_retries=0,
-            base_addresses={"api": settings.stripe_api_base, "meter_events": settings.stripe_meter_events_base},
-        ).v1.billing_portal.sessions
+        self._sessions = connect(settings, self._http).v1.billing_portal.sessions
 
     async def open_session(self, customer: str) -> str:
         """The URL of a fresh session, valid for minutes only: never to be kept.

@@ -13,6 +13,13 @@ _OPEN = load("open_shard")
 _READ = load("read_state")
 
 
+class ShardClearingError(Exception):
+    """The shard is being cleared, to be folded again: try again soon. However long that takes, it is no failure."""
+
+    def __init__(self, shard: int) -> None:
+        super().__init__(f"shard {shard} is being cleared")
+
+
 class Log(StrEnum):
     """The logs that fold into a shard; the value names the log's fence."""
 
@@ -74,8 +81,15 @@ def _mark(value: bytes) -> Mark:
 
 
 async def open_shard(shard: Shard, log: Log, *, earliest: int, incarnation: str) -> ShardState:
-    """The shard's state, after an empty shard was given `incarnation` and an unread log its first fence."""
-    return ShardState.parse(await shard.run(_OPEN, [], [incarnation, log.value, earliest]))
+    """The shard's state, after an empty shard was given `incarnation` and an unread log its first fence.
+
+    Raises:
+        ShardClearingError: the shard is being cleared.
+    """
+    reply = await shard.run(_OPEN, [], [incarnation, log.value, earliest])
+    if reply == b"CLEARING":
+        raise ShardClearingError(shard.number)
+    return ShardState.parse(reply)
 
 
 async def read_state(shard: Shard) -> ShardState:

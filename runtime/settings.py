@@ -61,6 +61,19 @@ class RedisSettings(Settings):
     redis_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._:-]*$")
 
 
+class CopySettings(RedisSettings):
+    """Whether this process belongs to a second copy of the state, which only folds."""
+
+    fold_only: bool = Field(default=False, description="writes nothing to Kafka, sends nothing to Stripe")
+
+    @model_validator(mode="after")
+    def _a_copy_has_a_prefix(self) -> "CopySettings":
+        """Among the first copy's own workers, one that only folds would lose dead letters and re-routed usage."""
+        if self.fold_only and not self.redis_prefix:
+            raise ValueError("BILLING_FOLD_ONLY=1 folds a second copy: give it a BILLING_REDIS_PREFIX of its own")
+        return self
+
+
 class StripeSettings(Settings):
     """How to reach Stripe, and how fast."""
 

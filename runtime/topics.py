@@ -1,5 +1,6 @@
 """The topics: what they are called, how they must be set, and the check that refuses to start on any other."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,26 +90,28 @@ def topic_specs(settings: KafkaSettings) -> list[TopicSpec]:
 
 def create_topics(settings: KafkaSettings) -> list[str]:
     """Creates the topics that are missing and gives their names; those that exist are left as they are."""
-    created = []
     admin = KafkaAdminClient(**sync_options(settings))
     try:
-        for spec in topic_specs(settings):
-            configs = dict(spec.configs)
-            if spec.at_least_ms is not None:
-                configs |= {"retention.ms": str(spec.at_least_ms), "retention.bytes": "-1"}
-            options = {
-                "num_partitions": spec.partitions or 1,
-                "replication_factor": settings.kafka_replication_factor,
-                "configs": configs,
-            }
-            try:
-                admin.create_topics({spec.name: options}, wait_for_metadata=True)
-                created.append(spec.name)
-            except TopicAlreadyExistsError:
-                continue
+        existing = set(admin.list_topics())
+        missing = {spec.name: _creation(spec, settings) for spec in topic_specs(settings) if spec.name not in existing}
+        if missing:
+            with suppress(TopicAlreadyExistsError):  # somebody was faster; whoever needs a topic verifies it
+                admin.create_topics(missing)
+            admin.wait_for_topics(list(missing))
     finally:
         admin.close()
-    return created
+    return list(missing)
+
+
+def _creation(spec: TopicSpec, settings: KafkaSettings) -> dict[str, object]:
+    configs = dict(spec.configs)
+    if spec.at_least_ms is not None:
+        configs |= {"retention.ms": str(spec.at_least_ms), "retention.bytes": "-1"}
+    return {
+        "num_partitions": spec.partitions or 1,
+        "replication_factor": settings.kafka_replication_factor,
+        "configs": configs,
+    }
 
 
 def verify_topics(settings: KafkaSettings) -> None:

@@ -1,5 +1,9 @@
-"""`python -m stripe_sync`: bills the counts through Stripe until it is told to stop."""
+"""`python -m stripe_sync`: bills the counts through Stripe until it is told to stop.
 
+With `--fold-only` (or BILLING_FOLD_ONLY=1) it only folds the push log, for a second copy of the state.
+"""
+
+import argparse
 import asyncio
 import logging
 import signal
@@ -12,6 +16,7 @@ from runtime.monitor import Pulse, start_monitor
 from runtime.redis import RedisUnsafeError
 from runtime.topics import TopicMismatchError, verify_topics
 from stripe_sync.errors import StripeStoppedError, WrongStripeError
+from stripe_sync.fold_only import serve_fold_only
 from stripe_sync.service import serve
 from stripe_sync.settings import StripeSyncSettings
 
@@ -25,13 +30,20 @@ async def _run(settings: StripeSyncSettings) -> None:
     pulse = Pulse()
     if settings.http_port:
         start_monitor(settings.http_host, settings.http_port, CollectorRegistry(), pulse)
-    await serve(settings, stop, pulse)
+    await (serve_fold_only if settings.fold_only else serve)(settings, stop, pulse)
+
+
+def _settings() -> StripeSyncSettings:
+    parser = argparse.ArgumentParser(prog="python -m stripe_sync")
+    parser.add_argument("--fold-only", action="store_true", help="fold the push log into a second copy, nothing else")
+    overrides = {"fold_only": True} if parser.parse_args().fold_only else {}
+    return StripeSyncSettings(**overrides)  # type: ignore[arg-type]  # the environment has what is required
 
 
 def main() -> None:
     """Checks what the process stands on, then runs; exits with 1 where it may not or can't go on."""
     configure_logging()
-    settings = StripeSyncSettings()  # type: ignore[call-arg]  # the environment has what is required
+    settings = _settings()
     try:
         verify_topics(settings)
         asyncio.run(_run(settings))

@@ -9,7 +9,7 @@ from ledger.answer import Verdict
 from ledger.pushes import fold_push
 from ledger.ready import Readiness, ReadyMark, mark_ready, note_server
 from ledger.shard import Shard
-from ledger.state import Log, open_shard
+from ledger.state import Log, ShardClearingError, open_shard
 from metering.push_log import Prepared, Settled, ShardDivergedError, StripeIdentity, decode
 from runtime.clock import Clock
 from stripe_sync.errors import PushLogLostError, UnreadablePushLogError
@@ -36,7 +36,10 @@ class PushFolder:
         self.identity: StripeIdentity | None = None
 
     async def fold_to_end(self) -> Moment | None:
-        """Folds up to the end observed now; None while a record waits for the shard's own count.
+        """Folds up to the end observed now.
+
+        None where that can't be done now: a record waits for the shard's own count, somebody else folds as well, the
+        shard is being cleared, or Redis lost state. Look again soon.
 
         Raises:
             PushLogLostError: the log was cut, truncated or recreated.
@@ -45,38 +48,48 @@ class PushFolder:
         """
         number = self._shard.number
         note = await note_server(self._shard)
+        fence = self._fence
+        if fence is None:
+            try:
+                fence = await self._open()
+            except ShardClearingError:
+                return None
         moment = Moment(self._clock.now_ms(), self._clock.monotonic())
-        earliest, end = await self._log.bounds(number)
-        if self._fence is None:
-            await self._open(earliest)
-        while True:
-            fence = self._fence or 0
-            self._check(fence, earliest, end)
-            if fence >= end:
-                break
-            for entry in await self._log.read(number, fence, end):
-                verdict = await self._fold(entry)
-                if verdict is Verdict.WAIT:
-                    return None
-                if verdict is not Verdict.APPLIED:
-                    await self._open(earliest)
-                    break
+        earliest, end = await self._log.bounds(number)  # after the fence: whoever moves it on moves the end first
+        self._check(fence, earliest, end)
+        while fence < end:
+            reached = await self._fold_some(fence, end)
+            if reached is None:
+                return None
+            fence = reached
         await self._log.read(number, end, end)
         result = await mark_ready(self._shard, ReadyMark.PUSHES, note, {Log.PUSHES: end}, as_of_ms=moment.wall_ms)
-        if result is not Readiness.READY:  # flushed or failed over in between: look again
+        if result is not Readiness.READY:  # flushed or failed over in between
             self._fence = None
             return None
         return moment
 
-    async def _open(self, earliest: int) -> None:
+    async def _open(self) -> int:
+        earliest, _ = await self._log.bounds(self._shard.number)
         incarnation = self._make_incarnation()
         state = await open_shard(self._shard, Log.PUSHES, earliest=earliest, incarnation=incarnation)
-        self._fence = state.fences[Log.PUSHES]
         self.identity = StripeIdentity.model_validate_json(state.identity) if state.identity else None
+        self._fence = state.fences[Log.PUSHES]
+        return self._fence
+
+    async def _fold_some(self, fence: int, end: int) -> int | None:
+        """Folds some records; gives the fence, or None where the next can't be folded now."""
+        entries = await self._log.read(self._shard.number, fence, end)
+        for entry in entries:
+            verdict = await self._fold(entry)
+            if verdict is Verdict.WAIT:
+                return None
+            if verdict is not Verdict.APPLIED:
+                self._fence = None
+                return None
+        return self._fence if entries else None
 
     async def _fold(self, entry: Entry) -> Verdict:
-        if self._fence is None or entry.offset < self._fence:
-            return Verdict.STALE
         record = self._decode(entry)
         answer = await fold_push(self._shard, record, entry.offset, entry.append_ms)
         if answer.verdict is Verdict.DIVERGED:

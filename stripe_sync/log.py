@@ -36,7 +36,8 @@ class PushLog(Protocol):
 class KafkaPushLog:
     """The push log on aiokafka: reads through the group consumer that also decides who owns which shard."""
 
-    def __init__(self, topic: str, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> None:
+    def __init__(self, topic: str, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer | None) -> None:
+        """`producer` None: only read."""
         self._topic = topic
         self._consumer = consumer
         self._producer = producer
@@ -44,6 +45,8 @@ class KafkaPushLog:
 
     async def append(self, shard: int, value: bytes) -> None:
         """Appends with acks=all to the shard's partition."""
+        if self._producer is None:
+            raise RuntimeError("this process only folds the push log: it must not append to it")
         await self._producer.send_and_wait(self._topic, value, str(shard).encode(), partition=shard)
 
     async def bounds(self, shard: int) -> tuple[int, int]:
@@ -53,14 +56,17 @@ class KafkaPushLog:
         return earliest[place], (await self._consumer.end_offsets([place]))[place]
 
     async def read(self, shard: int, start: int, end: int) -> list[Entry]:
-        """Reads on from `start`, seeking only where the client stands elsewhere."""
+        """Reads on from `start`, seeking only where the client stands elsewhere.
+
+        What the client fetched beyond `end` is left for another read.
+        """
         place = TopicPartition(self._topic, shard)
         if self._position.get(shard) != start:
             self._consumer.seek(place, start)
         timeout_ms = POLL_MS if start < end else 0  # even with nothing to read: it tells the group we are alive
         fetched: list[Any] = (await self._consumer.getmany(place, timeout_ms=timeout_ms)).get(place, [])
         self._position[shard] = fetched[-1].offset + 1 if fetched else start
-        return [Entry(record.offset, record.timestamp, record.value) for record in fetched]
+        return [Entry(record.offset, record.timestamp, record.value) for record in fetched if record.offset < end]
 
     def forget(self, shard: int) -> None:
         """The shard went to another worker: the client's position is void."""

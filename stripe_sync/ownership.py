@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
@@ -12,7 +12,8 @@ from redis.exceptions import RedisError
 from metering.push_log import ShardDivergedError
 from runtime.clock import Clock
 from stripe_sync.errors import PushLogLostError, UnreadablePushLogError
-from stripe_sync.shard_worker import ShardWorker, describe
+from stripe_sync.shard_worker import describe
+from stripe_sync.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +24,19 @@ LAST_RETRY_SECONDS = 5.0
 GIVE_UP_SECONDS = 60.0  # then the process ends and its supervisor starts another
 
 
+class Worker(Protocol):
+    """What is run for one shard."""
+
+    async def run(self) -> None:
+        """Runs until cancelled, or until it can't go on."""
+        ...
+
+
 class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
     """Runs a worker per owned shard. `failed` is set once an error ends the process."""
 
     def __init__(
-        self, make_worker: Callable[[int], ShardWorker], released: Callable[[set[int], set[int]], None], clock: Clock
+        self, make_worker: Callable[[int], Worker], released: Callable[[set[int], set[int]], None], clock: Clock
     ) -> None:
         """`released` is told the shards that are owned now and those that were given up."""
         self._make_worker = make_worker
@@ -50,10 +59,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def release(self, shards: set[int]) -> None:
         """Stops the workers of some shards and waits for their end."""
-        tasks = [self._tasks.pop(shard) for shard in shards if shard in self._tasks]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks([self._tasks.pop(shard) for shard in shards if shard in self._tasks])
         self._released(set(self._tasks), shards)
 
     async def release_all(self) -> None:

@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from ledger.due import Quote, list_due, quote_due
+from ledger.reading import NotReadyError
 from ledger.shard import Shard
 from metering.billing_time import Wait, stamp
 from metering.bucket import hour_of
@@ -59,6 +60,7 @@ class Planner:
         self._pace = pace
         self._clock = clock
         self._sweep: deque[str] = deque()
+        self._deferred: list[str] = []  # of this sweep: another row of their minute goes first
         self._next_sweep = clock.monotonic()
 
     def seconds_to_sweep(self) -> float:
@@ -71,18 +73,31 @@ class Planner:
         Raises:
             NotReadyError: the shard is being folded.
         """
-        if self.seconds_to_sweep() > 0:
-            return None
         now = self._clock.now_ms() // 1000
-        if not self._sweep:
-            self._next_sweep = self._clock.monotonic() + self._pace.push_interval
-            self._sweep.extend(await list_due(self._shard, hour_of(now)))
-        while self._sweep:
-            page = [self._sweep.popleft() for _ in range(min(MAX_ROWS, len(self._sweep)))]
-            prepared = await self._prepare(page, now)
-            if prepared is not None:
-                return prepared
+        try:
+            if not self._sweep:
+                await self._fill(now)
+            while self._sweep:
+                page = [self._sweep.popleft() for _ in range(min(MAX_ROWS, len(self._sweep)))]
+                prepared = await self._prepare(page, now)
+                if prepared is not None:
+                    return prepared
+        except NotReadyError:  # what was listed is no longer all there is
+            self._sweep.clear()
+            self._deferred.clear()
+            self._next_sweep = self._clock.monotonic()
+            raise
         return None
+
+    async def _fill(self, now: int) -> None:
+        """Begins the next sweep if it is time, else gives the deferred buckets of this one another look."""
+        began = self._clock.monotonic()
+        if began >= self._next_sweep:
+            self._sweep.extend(await list_due(self._shard, hour_of(now)))
+            self._next_sweep = began + self._pace.push_interval
+        else:
+            self._sweep.extend(self._deferred)
+        self._deferred.clear()
 
     async def _prepare(self, buckets: list[str], now: int) -> Prepared | None:
         quotes = await quote_due(self._shard, buckets)
@@ -92,7 +107,7 @@ class Planner:
             if not isinstance(row, Row) or row.bucket_key in quotes.held:
                 continue
             if row.minute_key in quotes.held or row.minute_key in taken:
-                self._sweep.append(quote.bucket)  # another row of its minute goes first
+                self._deferred.append(quote.bucket)
                 continue
             taken.add(row.minute_key)
             rows.append(row)

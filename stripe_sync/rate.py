@@ -23,4 +23,4 @@ class RateShare:
 
 def _limiter(rate: float) -> AsyncLimiter:
     period = max(BURST_SECONDS, 1 / rate)
-    return AsyncLimiter(max_rate=rate * period, time_period=period)
+    return AsyncLimiter(max_rate=max(1.0, rate * period), time_period=period)  # 1 / rate * rate may fall short of 1

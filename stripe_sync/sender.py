@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import random
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from weakref import WeakValueDictionary
 
 import stripe
 
@@ -18,6 +18,7 @@ from metering.row import Row
 from runtime.clock import Clock
 from stripe_sync.errors import StripeStoppedError
 from stripe_sync.folder import Moment
+from stripe_sync.outcomes import outcome_of
 from stripe_sync.stripe_client import Transport
 from stripe_sync.summaries import Summaries
 
@@ -53,14 +54,14 @@ class Now:
 class Work:
     """A row in flight and what was known when the fold stood at the end of the log.
 
-    `base` gives the units that Stripe holds for its customer, meter and minute without it.
+    `base` gives the units that Stripe holds for its customer, meter and minute without it; None once it is settled.
     """
 
     identifier: str
     entry: InFlight
     account: Account
     folded: Moment
-    base: Callable[[], Awaitable[int]]
+    base: Callable[[], Awaitable[int | None]]
 
 
 def next_step(work: Work, now: Now, *, grace: int, asked: bool = False) -> Step:
@@ -111,7 +112,7 @@ class Sender:
         self._grace = grace
         self._admit = admit
         self._jitter = jitter
-        self._lanes: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._lanes: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def settle(self, work: Work) -> Settlement | None:
         """What came of a row; None if the fold behind it grew too old first.
@@ -137,38 +138,50 @@ class Sender:
                     attempt += 1
 
     async def _attempt(self, work: Work) -> Outcome | None:
-        """One call at the most; the rules are checked right before it, because waiting for a turn took time."""
+        """Sends once at the most; the rules are checked right before, because waiting for a turn took time.
+
+        None if the row must be looked at again first.
+        """
         row = work.entry.row
-        async with self._lanes[row.customer, row.meter]:
+        async with self._lane(row):
             await self._admit()
-            step = next_step(work, self._now(), grace=self._grace)
-            if step is Step.ASK:
-                decided = await self._ask(row, work.base)
-                if decided is not None:
-                    return decided
-                step = next_step(work, self._now(), grace=self._grace, asked=True)
-            if step is Step.START_OVER:
+            decided: Step | Outcome = next_step(work, self._now(), grace=self._grace)
+            if decided is Step.ASK:
+                decided = await self._ask(work)
+            if decided is Step.START_OVER:
                 return None
-            if step is Step.MISSED:
+            if decided is Step.MISSED:
                 return Park(ParkReason.MISSED_CUTOFF, "its period was about to be finalised")
-            return await self._stripe.transport.send(row, work.identifier)
+            if isinstance(decided, Step):
+                return await self._stripe.transport.send(row, work.identifier)
+            return decided
+
+    def _lane(self, row: Row) -> asyncio.Lock:
+        """The lock of a customer and meter, forgotten once nobody holds or awaits it."""
+        return self._lanes.setdefault((row.customer, row.meter), asyncio.Lock())
 
     def _now(self) -> Now:
         return Now(self._clock.now_ms(), self._clock.monotonic())
 
-    async def _ask(self, row: Row, base: Callable[[], Awaitable[int]]) -> Outcome | None:
-        """What the summary says of an old row; None where it proves that the row is not there."""
+    async def _ask(self, work: Work) -> Step | Outcome:
+        """What the summary says of an old row; the next step where it proves that the row is not there."""
+        row = work.entry.row
         try:
-            held, without = await self._stripe.summaries.units(row), await base()
-        except stripe.StripeError as error:
-            return RetryLater(f"summary: {type(error).__name__}")
+            held = await self._stripe.summaries.units(row)
+        except (stripe.StripeError, ValueError) as error:
+            outcome = outcome_of(error)
+            return Park(ParkReason.UNDECIDABLE, f"summary: {outcome.detail}") if isinstance(outcome, Park) else outcome
+        without = await work.base()
+        if without is None:
+            return Step.START_OVER
         if held == without + row.value:
             return Delivered()
         if held == without:
-            return None
+            await self._admit()
+            return next_step(work, self._now(), grace=self._grace, asked=True)
         return Park(ParkReason.UNDECIDABLE, f"the summary says {held}; {without} without the row, which is {row.value}")
 
     def _delay(self, outcome: RetryLater | Ambiguous, attempt: int) -> float:
         backoff: float = min(LAST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0**attempt) * (0.5 + self._jitter() / 2)
         asked = outcome.delay if isinstance(outcome, RetryLater) and outcome.delay is not None else 0.0
-        return max(asked, backoff)
+        return max(min(asked, WINDOW_SECONDS), backoff)  # by then the row must be looked at again anyway

@@ -4,8 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka import AIOKafkaProducer
 
 from ledger.redis_store import RedisStore
 from ledger.shard import Ledger
@@ -14,6 +13,7 @@ from runtime.kafka import async_options
 from runtime.monitor import Pulse
 from runtime.redis import check_server, connect
 from runtime.topics import TopicNames
+from stripe_sync.group import group_consumer, until_stopped
 from stripe_sync.log import KafkaPushLog
 from stripe_sync.ownership import Ownership
 from stripe_sync.planner import Pace
@@ -25,7 +25,6 @@ from stripe_sync.start_check import checked_meters, stripe_identity
 from stripe_sync.stripe_client import SingleTransport, make_client
 from stripe_sync.summaries import StripeSummaries
 
-SESSION_MS = 10_000
 APPEND_TIMEOUT_MS = 30_000
 
 
@@ -44,7 +43,7 @@ async def serve(settings: StripeSyncSettings, stop: asyncio.Event, pulse: Pulse)
         closing.push_async_callback(redis.aclose)
         await check_server(redis)
         ledger = Ledger(RedisStore(redis), settings.redis_prefix, settings.partitions)
-        producer, consumer = _producer(settings), _consumer(settings)
+        producer, consumer = _producer(settings), group_consumer(settings)
         await producer.start()
         closing.push_async_callback(producer.stop)
         await consumer.start()
@@ -72,29 +71,7 @@ async def serve(settings: StripeSyncSettings, stop: asyncio.Event, pulse: Pulse)
         ownership = Ownership(make_worker, lambda owned, _: rate.own(len(owned)), clock)
         closing.push_async_callback(ownership.release_all)
         consumer.subscribe([topic], listener=ownership)
-        await _until(stop, ownership.failed)
-
-
-async def _until(stop: asyncio.Event, failed: asyncio.Future[object]) -> None:
-    stopped: asyncio.Future[object] = asyncio.ensure_future(stop.wait())
-    await asyncio.wait([stopped, failed], return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if failed.done():
-        failed.result()
-
-
-def _consumer(settings: StripeSyncSettings) -> AIOKafkaConsumer:
-    return AIOKafkaConsumer(
-        group_id=f"{settings.topic_prefix}{settings.redis_prefix}stripe-sync",
-        group_instance_id=settings.process_name or None,
-        partition_assignment_strategy=[RoundRobinPartitionAssignor],
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        isolation_level="read_committed",
-        session_timeout_ms=SESSION_MS,
-        heartbeat_interval_ms=2_000,
-        **async_options(settings),
-    )
+        await until_stopped(stop, ownership.failed)
 
 
 def _producer(settings: StripeSyncSettings) -> AIOKafkaProducer:

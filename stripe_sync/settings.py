@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from runtime.settings import KafkaSettings, MonitorSettings, ProcessSettings, RedisSettings, StripeSettings
+from runtime.settings import CopySettings, KafkaSettings, MonitorSettings, ProcessSettings, StripeSettings
 
 
-class StripeSyncSettings(KafkaSettings, RedisSettings, StripeSettings, ProcessSettings, MonitorSettings):
+class StripeSyncSettings(KafkaSettings, CopySettings, StripeSettings, ProcessSettings, MonitorSettings):
     """Everything the Stripe worker is told from outside."""
 
     namespace: Annotated[

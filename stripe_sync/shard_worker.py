@@ -15,6 +15,7 @@ from stripe_sync.folder import Moment, PushFolder
 from stripe_sync.log import PushLog
 from stripe_sync.planner import Pace, Planner
 from stripe_sync.sender import Sender, Work
+from stripe_sync.tasks import end_tasks
 
 log = logging.getLogger(__name__)
 
@@ -68,18 +69,17 @@ class ShardWorker:
                 self._beat()
                 await self._wait(pause)
         finally:
-            for task in self._sending.values():
-                task.cancel()
-            await asyncio.gather(*self._sending.values(), return_exceptions=True)
+            await end_tasks(self._sending.values())
 
     async def turn(self) -> float:
         """One turn; gives the seconds that the next one may be waited for if nothing else happens."""
+        self._collect()
         folded = await self._folder.fold_to_end()
         if folded is None:
             return BEHIND_SECONDS
         self._check_identity()
         in_flight = await read_in_flight(self._shard)
-        self._collect(in_flight)
+        self._settled = {name: result for name, result in self._settled.items() if name in in_flight}
         appended = await self._append_settled()
         await self._start_sending(in_flight, folded)
         planned = await self._plan()
@@ -96,15 +96,14 @@ class ShardWorker:
                 f"{self._identity.account!r}, {self._identity.livemode}: nothing was sent"
             )
 
-    def _collect(self, in_flight: dict[str, InFlight]) -> None:
-        """Takes the results of ended tasks, and forgets what the log has settled."""
+    def _collect(self) -> None:
+        """Takes the results of ended tasks; raises what stopped one of them."""
         for identifier, task in list(self._sending.items()):
             if task.done():
                 del self._sending[identifier]
                 settlement = task.result()
                 if settlement is not None:
                     self._settled[identifier] = settlement
-        self._settled = {name: result for name, result in self._settled.items() if name in in_flight}
 
     async def _append_settled(self) -> bool:
         settlements = tuple(self._settled.values())[:MAX_ROWS]
@@ -119,7 +118,7 @@ class ShardWorker:
         }
         accounts = await read_accounts(self._shard, sorted({entry.row.account for entry in new.values()}))
         for identifier, entry in new.items():
-            base = partial(read_accepted, self._shard, entry.row)
+            base = partial(read_accepted, self._shard, entry.row, identifier)
             work = Work(identifier, entry, accounts[entry.row.account], folded, base)
             self._sending[identifier] = asyncio.create_task(self._sender.settle(work))
 

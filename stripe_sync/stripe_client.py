@@ -8,19 +8,15 @@ from metering.outcome import Ambiguous, Delivered, Outcome
 from metering.rfc3339 import from_unix
 from metering.row import Row
 from runtime.settings import StripeSettings
+from runtime.stripe import connect
 from stripe_sync.outcomes import outcome_of
 
 CALL_TIMEOUT_SECONDS = 30.0
 
 
 def make_client(settings: StripeSettings) -> stripe.StripeClient:
-    """An asynchronous client with its own retries off: what is sent again, and when, is decided here."""
-    return stripe.StripeClient(
-        settings.stripe_api_key.get_secret_value(),
-        http_client=stripe.HTTPXClient(timeout=CALL_TIMEOUT_SECONDS),
-        max_network_retries=0,
-        base_addresses={"api": settings.stripe_api_base, "meter_events": settings.stripe_meter_events_base},
-    )
+    """The worker's client."""
+    return connect(settings, stripe.HTTPXClient(timeout=CALL_TIMEOUT_SECONDS))
 
 
 class Transport(Protocol):

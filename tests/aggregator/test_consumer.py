@@ -110,8 +110,7 @@ async def test_batches_follow_from_the_fence(bench: Bench) -> None:
 
 
 async def test_a_batch_read_before_a_seek_does_not_pass_for_one_read_after_it(bench: Bench) -> None:
-    """Even if it begins exactly where the shard stands: the client reads it again, and a repetition would break the
-    chain for ever."""
+    """Even if it begins where the shard stands: the client reads that again, and the chain would break for ever."""
     await bench.consumer._hand_over(bench.thread.read(USAGE, 110))
     on_its_way = bench.thread.read(USAGE, 120)
     bench.fences[USAGE] = 110  # the first batch was applied; its reply was lost

@@ -50,9 +50,13 @@ class Composed:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self._compose('logs', '--tail=40')}") from None
 
-    def down(self, *options: str) -> None:
-        """Remove the containers."""
-        self._compose("down", "--remove-orphans", *options)
+    def remove_containers(self) -> None:
+        """Stop and remove every container; the named volumes stay."""
+        self._compose("rm", "--stop", "--force", "-v")
+
+    def down(self) -> None:
+        """Remove everything, the named volumes too."""
+        self._compose("down", "--remove-orphans", "--volumes")
 
     def run_in(self, service: str, *command: str) -> str:
         """What a command prints in a running service's container; it must succeed."""

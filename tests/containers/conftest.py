@@ -59,7 +59,7 @@ def composed(compose_command: list[str], tmp_path_factory: pytest.TempPathFactor
         project.up("--build")
         yield project
     finally:
-        project.down("--volumes")
+        project.down()
     assert project.leftovers() == []
 
 

@@ -59,7 +59,7 @@ def test_new_containers_go_on_where_the_old_ones_were(composed: Composed) -> Non
     publish(composed.kafka, "acct_kept", 5)
     eventually(lambda: composed.reached_stripe(customer) == {"sms.send": 5}, BILLED_SECONDS, "what reached Stripe")
 
-    composed.down()
+    composed.remove_containers()
     composed.up()
 
     assert composed.totals(key) == {"sms.send": 5}

@@ -29,6 +29,7 @@ class Group:
         self._loop = loop
         self._random = random
         self._trace = trace
+        self._generation = 0
         self.members: list[Member] = []
         self.start: Callable[[Member, Coroutine[Any, Any, None]], None] = lambda member, work: None
 
@@ -38,13 +39,15 @@ class Group:
         present = [member for member in self.members if member.state is State.RUNNING]
         if not present:
             return
+        self._generation += 1
         dealt: dict[int, set[int]] = {at: set() for at in range(len(present))}
         for shard in range(self._shards):
             dealt[self._random.randrange(len(present))].add(shard)
         for at, member in enumerate(present):
             self._trace.say(self._name, f"{member.name} gets {sorted(dealt[at])}")
-            self.start(member, self._tell(member, dealt[at]))
+            self.start(member, self._tell(member, dealt[at], self._generation))
 
-    async def _tell(self, member: Member, shards: set[int]) -> None:
+    async def _tell(self, member: Member, shards: set[int], generation: int) -> None:
         await asyncio.sleep(self._random.random() * 0.3)
-        await member.told(shards)
+        if generation == self._generation:  # else it learns of the next at once
+            await member.told(shards)

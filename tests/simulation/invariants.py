@@ -9,11 +9,11 @@ from metering.billing_time import Stamp, stamp
 from metering.partition import partition_of
 from metering.period import period_containing
 from metering.row import Row, split_bucket_key
-from metering.span import month_and_day
 from tests.simulation import names
 from tests.simulation.operator import Operator
+from tests.simulation.photo import Photo
 from tests.simulation.stripe import Accepted
-from tests.simulation.truth import Meant, PushTruth, UsageTruth
+from tests.simulation.truth import Bucket, Meant, PushTruth, UsageTruth
 from tests.simulation.world import World
 
 WINDOW_SECONDS = 600
@@ -33,7 +33,6 @@ class Invariants:
         self.usage = [UsageTruth(logs[names.USAGE, n], n, meant, home) for n in range(names.PARTITIONS)]
         self.pushes = [PushTruth(logs[names.PUSHES, n], self.usage[n]) for n in range(names.PARTITIONS)]
         self._home = home
-        self._redis = world.redis.client
         world.stripe.watch = self._at_send
         world.stripe.count = self._at_acceptance
 
@@ -70,62 +69,39 @@ class Invariants:
     def check(self) -> None:
         """Every shard is exactly what its logs amount to up to its fences."""
         for number in range(names.PARTITIONS):
-            self._check_shard(ShardKeys(names.PREFIX, number))
+            shard = Photo.of(self._world.redis, ShardKeys(names.PREFIX, number))
+            self._check_count(shard)
+            self._check_pushes(shard)
 
-    def _check_shard(self, keys: ShardKeys) -> None:
-        raw = {name.decode(): value for name, value in self._redis.hgetall(keys.fences).items()}  # type: ignore[union-attr]
-        truth = self.usage[keys.shard].up_to(int(raw.get("usage", 0)))
-        self._same(keys, "high_ms", int(raw.get("high_ms", 0)), truth.high_ms)
+    def _check_count(self, shard: Photo) -> None:
+        truth = self.usage[shard.number].up_to(shard.fence(Log.USAGE))
+        self._same(shard, "the highest append time", shard.number_of("high_ms"), truth.high_ms)
         self._same(
-            keys,
-            "read = counted + duplicate + dead + rerouted",
-            [int(raw.get(name, 0)) for name in ("read", "counted", "duplicate", "dead", "rerouted")],
+            shard,
+            "read, counted, duplicate, dead, rerouted",
+            [shard.number_of(name) for name in ("read", "counted", "duplicate", "dead", "rerouted")],
             [truth.read, truth.counted, truth.duplicate, len(truth.dead), truth.rerouted],
         )
-        self._same(keys, "units by hour", self._hours(keys), dict(truth.units))
-        days: Counter[tuple[str, int, int]] = Counter()
+        self._same(shard, "units by hour", shard.hours(), dict(truth.units))
+        days: Counter[Bucket] = Counter()
         for (account, meter, hour), units in truth.units.items():
             days[account, meter, hour // 24] += units
-        self._same(keys, "units by day", self._days(keys, days), dict(days))
-        self._check_pushes(keys, int(raw.get("pushes", 0)), truth.bucket_units())
-        missing = truth.dead - self._dead_letters(names.USAGE, keys.shard)
+        self._same(shard, "units by day", shard.days(), dict(days))
+        missing = truth.dead - self._dead_letters(names.USAGE, shard.number)
         if missing:
-            self._world.trace.fail(f"shard {keys.shard}: no dead letter for {sorted(missing)}, which the fence passed")
+            self._world.trace.fail(f"shard {shard.number}: its fence has passed {missing}, but no dead letter is written")
 
-    def _check_pushes(self, keys: ShardKeys, fence: int, counted: Counter[str]) -> None:
-        state = self.pushes[keys.shard].up_to(fence)
-        self._same(keys, "rows in flight", self._names(keys.in_flight), state.in_flight.keys())
-        self._same(keys, "parked rows", self._names(keys.parked), state.parked.keys())
-        self._same(keys, "what unresolved rows hold", self._names(keys.held), state.held())
+    def _check_pushes(self, shard: Photo) -> None:
+        counted = self.usage[shard.number].up_to(shard.fence(Log.USAGE)).bucket_units()
+        state = self.pushes[shard.number].up_to(shard.fence(Log.PUSHES))
+        self._same(shard, "rows in flight", shard.fields("fly").keys(), state.in_flight.keys())
+        self._same(shard, "parked rows", shard.fields("park").keys(), state.parked.keys())
+        self._same(shard, "what unresolved rows hold", shard.fields("held").keys(), state.held())
         due = {name: units - state.claimed.get(name, 0) for name, units in counted.items()}
-        found = {name.decode(): int(units) for name, units in self._redis.hgetall(keys.due).items()}  # type: ignore[union-attr]
-        self._same(keys, "due units", found, {name: units for name, units in due.items() if units})
-        self._same(keys, "due order", {name.decode() for name in self._redis.zrange(keys.due_order, 0, -1)}, found.keys())
-        accepted: Counter[str] = Counter()
-        for name in self._keys_like(keys.accepted("*", 0).removesuffix(":0") + ":*"):
-            accepted.update({key.decode(): int(units) for key, units in self._redis.hgetall(name).items()})  # type: ignore[union-attr]
-        self._same(keys, "accepted units", dict(accepted), state.accepted)
-
-    def _hours(self, keys: ShardKeys) -> dict[tuple[str, int, int], int]:
-        found = {}
-        for name in self._keys_like(keys.hours("*", 0).removesuffix(":0") + ":*"):
-            account, day = name.split(":")[1:]
-            for place, units in self._redis.hgetall(name).items():  # type: ignore[union-attr]
-                found[account, int(place) // 24, int(day) * 24 + int(place) % 24] = int(units)
-        return found
-
-    def _days(self, keys: ShardKeys, days: Counter[tuple[str, int, int]]) -> dict[tuple[str, int, int], int]:
-        found = {}
-        for account, meter, day in days:
-            month, of_month = month_and_day(day)
-            found[account, meter, day] = int(self._redis.hget(keys.days(account, month), str(meter * 31 + of_month - 1)) or 0)  # type: ignore[arg-type]
-        return found
-
-    def _names(self, key: str) -> set[str]:
-        return {name.decode() for name in self._redis.hkeys(key)}  # type: ignore[union-attr]
-
-    def _keys_like(self, pattern: str) -> list[str]:
-        return [name.decode() for name in self._redis.keys(pattern)]  # type: ignore[union-attr]
+        due = {name: units for name, units in due.items() if units}
+        self._same(shard, "due units", {name: int(units) for name, units in shard.fields("due").items()}, due)
+        self._same(shard, "due buckets in order", shard.due_order, due.keys())
+        self._same(shard, "accepted units", shard.accepted(), state.accepted)
 
     def _dead_letters(self, topic: str, partition: int) -> set[int]:
         found = set()
@@ -135,9 +111,9 @@ class Invariants:
                 found.add(int(headers["dlq.offset"]))
         return found
 
-    def _same(self, keys: ShardKeys, what: str, found: object, true: object) -> None:
+    def _same(self, shard: Photo, what: str, found: object, true: object) -> None:
         if found != true:
-            self._world.trace.fail(f"shard {keys.shard}: {what}: Redis has {found}, the logs say {true}")
+            self._world.trace.fail(f"shard {shard.number}: {what}: Redis has {found}, the logs say {true}")
 
     # In the end.
 
@@ -145,16 +121,15 @@ class Invariants:
         """What is still to be done; empty once everything has come to rest."""
         replication_id = self._world.redis.replication_id()
         for number in range(names.PARTITIONS):
-            keys = ShardKeys(names.PREFIX, number)
-            raw = self._redis.hgetall(keys.fences)
+            shard = Photo.of(self._world.redis, ShardKeys(names.PREFIX, number))
             for log in Log:
                 end = self._world.kafka.logs[names.TOPIC_OF[log], number].stable_end
-                if int(raw.get(log.value.encode(), -1)) != end:  # type: ignore[union-attr]
-                    return f"shard {number}: {log} stands at {raw.get(log.value.encode())}, its log ends at {end}"  # type: ignore[union-attr]
-            for mark in (b"ready", b"push_ready"):
-                if raw.get(mark) != replication_id:  # type: ignore[union-attr]
-                    return f"shard {number} is not {mark.decode()}"
-            if in_flight := self._names(keys.in_flight):
+                if shard.fence(log) != end:
+                    return f"shard {number}: {log} stands at {shard.fence(log)}, its log ends at {end}"
+            for mark in ("ready", "push_ready"):
+                if shard.fields("f").get(mark) != replication_id:
+                    return f"shard {number} is not {mark}"
+            if in_flight := list(shard.fields("fly")):
                 return f"shard {number}: in flight: {in_flight}"
             if owed := self._owed(number):
                 return f"shard {number}: still due: {owed}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import redis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
 from ledger.script import Script
 from tests.simulation.network import Network
@@ -58,6 +58,20 @@ class RedisMachine:
         pipeline.execute_command("REPLICAOF", "NO", "ONE")
         pipeline.execute()
 
+    def hashes(self, prefix: str, *without: str) -> dict[str, dict[str, bytes]]:
+        """All hashes whose names begin with a prefix and not with one of the others, the prefix taken off."""
+        names: list[bytes] = self.client.keys(f"{prefix}*")  # type: ignore[assignment]
+        wanted = [name.decode() for name in names]
+        wanted = [name for name in wanted if not name.removeprefix(prefix).startswith(without)]
+        pipeline = self.client.pipeline(transaction=False)
+        for name in wanted:
+            pipeline.hgetall(name)
+        found = zip(wanted, pipeline.execute(), strict=True)
+        return {
+            name.removeprefix(prefix): {field.decode(): value for field, value in fields.items()}
+            for name, fields in found
+        }
+
     def replication_id(self) -> bytes:
         """What `ready` must equal."""
         return str(self.client.info("replication")["master_replid"]).encode()
@@ -89,15 +103,11 @@ class SimulatedStore:
 
     def _evaluate(self, script: Script, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
         try:
-            return self._client.evalsha(script.sha, len(keys), *keys, *args)
+            return self._client.execute_command("EVALSHA", script.sha, len(keys), *keys, *args)
         except NoScriptError:
-            return self._client.eval(script.source, len(keys), *keys, *args)
+            return self._client.execute_command("EVAL", script.source, len(keys), *keys, *args)
 
 
 def _short(reply: Any) -> str:
-    return b" ".join(part if isinstance(part, bytes) else str(part).encode() for part in reply).decode() if isinstance(
-        reply, list
-    ) else str(reply)
-
-
-__all__ = ["RedisError", "RedisMachine", "SimulatedStore", "Snapshot"]
+    parts = reply if isinstance(reply, list) else [reply]
+    return " ".join(part.decode() if isinstance(part, bytes) else str(part) for part in parts)

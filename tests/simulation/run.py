@@ -172,7 +172,7 @@ def private_redis(directory: Path) -> Iterator[RedisMachine]:
     server = embedded_redis(directory)
     try:
         server.start()
-        with redis.Redis.from_url(server.url) as client:
+        with redis.Redis.from_url(server.url, single_connection_client=True) as client:
             yield RedisMachine(client)
     finally:
         server.kill()

@@ -14,7 +14,7 @@ from local.supervisor import Ended, Happening, Service, Started, Supervisor
 from tests.support.eventually import eventually
 
 FOREVER = "import time; time.sleep(600)"
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); {FOREVER}"
 FAILING = "import sys; sys.exit('cannot')"
 
 

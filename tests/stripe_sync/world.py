@@ -20,6 +20,7 @@ from stripe_sync.sender import Sender, StripeSide
 from stripe_sync.shard_worker import ShardWorker
 from stripe_sync.stripe_client import SingleTransport
 from stripe_sync.summaries import StripeSummaries
+from stripe_sync.tasks import end_tasks
 from tests.ledger_push.counts import Counts
 from tests.support.eventually import eventually_async
 
@@ -125,8 +126,7 @@ async def running(worker: ShardWorker) -> AsyncIterator["asyncio.Task[None]"]:
     finally:
         if task.done():
             task.result()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end_tasks([task])
 
 
 @asynccontextmanager

@@ -1,0 +1,46 @@
+"""Clearing a shard, so that it is folded again from its logs.
+
+The mark in the fences hash is the first thing that a clearing writes and the last that it removes: whoever dies in
+between leaves a shard that nobody reads, folds or opens, and that the next clearing takes over.
+"""
+
+from collections.abc import AsyncIterator
+
+from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
+
+from ledger.scan import scan_keys
+from ledger.script import load
+from ledger.shard import Shard
+
+_BEGIN = load("begin_clearing")
+_CLEAR = load("clear_keys")
+_END = load("end_clearing")
+
+
+class ClearingLostError(Exception):
+    """Another clearing of the same shard has begun, or has ended this one: leave the shard to it."""
+
+
+async def clear_shard(client: "Redis | RedisCluster", shard: Shard, *, token: str, now_ms: int) -> AsyncIterator[int]:
+    """Removes everything that the shard has, its fences last; gives the number of keys removed so far.
+
+    Args:
+        client: what the shard's store runs on.
+        shard: the shard; one whose clearing was left half-way is taken over.
+        token: names this clearing, and no other.
+        now_ms: Unix milliseconds, for whoever sees the mark.
+
+    Raises:
+        ClearingLostError: another clearing has taken over.
+    """
+    await shard.run(_BEGIN, [], [token, now_ms])
+    removed = 0
+    yield removed
+    async for names in scan_keys(client, shard.keys):
+        if names and not await shard.run(_CLEAR, names, [token]):
+            raise ClearingLostError
+        removed += len(names)
+        yield removed
+    if not await shard.run(_END, [], [token]):
+        raise ClearingLostError

@@ -1,0 +1,97 @@
+"""Reading a stretch of a topic: as committed, without a consumer group, from an offset to an offset."""
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError, OffsetOutOfRangeError
+
+from metering.counting import LogRecord
+from ops.errors import OpsError
+from runtime.kafka import sync_options
+from runtime.settings import KafkaSettings
+from runtime.topics import DEAD_LETTER_MAX_BYTES
+
+CONNECT_MS = 10_000
+POLL_MS = 200
+IDLE_POLLS = 75  # 15 s without progress
+POLL_RECORDS = 1_000
+
+
+class Bounds(NamedTuple):
+    """What a partition holds: its earliest offset, and the one after its last committed record."""
+
+    earliest: int
+    end: int
+
+
+class LogReader:
+    """A Kafka consumer for one command. It keeps no position in Kafka.
+
+    Raises:
+        OpsError: Kafka does not answer, or stops answering.
+    """
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._servers = settings.kafka_bootstrap_servers
+        try:
+            self._consumer = KafkaConsumer(
+                bootstrap_timeout_ms=CONNECT_MS,
+                isolation_level="read_committed",
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                max_partition_fetch_bytes=2 * DEAD_LETTER_MAX_BYTES,
+                **sync_options(settings),
+            )
+        except KafkaError as error:
+            raise OpsError(f"Kafka at {self._servers} does not answer ({error}): does it run there?") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._consumer.close()
+
+    def bounds(self, topic: str) -> dict[int, Bounds]:
+        """What each partition holds now.
+
+        Raises:
+            OpsError: there is no such topic.
+        """
+        partitions = self._partitions(topic)
+        earliest, ends = self._consumer.beginning_offsets(partitions), self._consumer.end_offsets(partitions)
+        return {each.partition: Bounds(earliest[each], ends[each]) for each in partitions}
+
+    def offsets_at(self, topic: str, time_ms: int) -> dict[int, int | None]:
+        """Each partition's first offset whose append time is `time_ms` (Unix ms) or later; None for none."""
+        found = self._consumer.offsets_for_times(dict.fromkeys(self._partitions(topic), time_ms))
+        return {place.partition: None if at is None else at.offset for place, at in found.items()}
+
+    def read(self, topic: str, partition: int, start: int, end: int) -> Iterator[list[LogRecord]]:
+        """The records of [start, end), in order; offsets may jump (transactions, compaction).
+
+        Raises:
+            OpsError: Kafka no longer holds `start`, or stops answering.
+        """
+        place = TopicPartition(topic, partition)
+        self._consumer.assign([place])
+        self._consumer.seek(place, start)
+        idle = 0
+        while self._consumer.position(place) < end:
+            try:
+                records = self._consumer.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS).get(place, [])
+            except OffsetOutOfRangeError as error:
+                raise OpsError(f"{topic}/{partition} no longer holds offset {start}: retention has cut it") from error
+            idle = 0 if records else idle + 1
+            if idle > IDLE_POLLS:
+                raise OpsError(f"Kafka at {self._servers} stopped answering while {topic} was read")
+            wanted = [record for record in records if record.offset < end]
+            if wanted:
+                yield wanted
+
+    def _partitions(self, topic: str) -> list[TopicPartition]:
+        numbers = self._consumer.partitions_for_topic(topic)
+        if not numbers:
+            raise OpsError(f"Kafka at {self._servers} has no topic {topic}: run `billing topics`, or name another")
+        return [TopicPartition(topic, number) for number in sorted(numbers)]

@@ -1,0 +1,35 @@
+"""The consumer group that decides which process works on which shard."""
+
+import asyncio
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+
+from runtime.kafka import async_options
+from stripe_sync.settings import StripeSyncSettings
+
+SESSION_MS = 10_000
+
+
+def group_consumer(settings: StripeSyncSettings) -> AIOKafkaConsumer:
+    """A member of the group; it also reads the push log. Each copy of the state has a group of its own."""
+    return AIOKafkaConsumer(
+        group_id=f"{settings.topic_prefix}{settings.redis_prefix}stripe-sync",
+        group_instance_id=settings.process_name or None,
+        partition_assignment_strategy=[RoundRobinPartitionAssignor],
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+        session_timeout_ms=SESSION_MS,
+        heartbeat_interval_ms=2_000,
+        **async_options(settings),
+    )
+
+
+async def until_stopped(stop: asyncio.Event, failed: asyncio.Future[object]) -> None:
+    """Returns once `stop` is set; raises what `failed` was given."""
+    stopped: asyncio.Future[object] = asyncio.ensure_future(stop.wait())
+    await asyncio.wait([stopped, failed], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if failed.done():
+        failed.result()

@@ -1,0 +1,178 @@
+"""The real process under faults: killed, frozen, flushed, its log cut; exact all the same, or stopped with a reason."""
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient, TopicPartition
+
+from local.redis import RedisServer
+from tests.aggregator.load import ACCOUNTS, Load, write
+from tests.aggregator.system import PARTITIONS, System, running_system
+
+
+@pytest.fixture
+async def system(
+    kafka_bootstrap: str, topic_prefix: str, redis_url: str, redis_prefix: str, tmp_path: Path
+) -> AsyncIterator[System]:
+    """Topics and keys of this test; no process yet."""
+    async with running_system(kafka_bootstrap, topic_prefix, redis_url, redis_prefix, tmp_path) as system:
+        yield system
+
+
+@pytest.fixture
+async def own(kafka_bootstrap: str, topic_prefix: str, own_redis: RedisServer, tmp_path: Path) -> AsyncIterator[System]:
+    """The same with a Redis of its own, to be flushed."""
+    async with running_system(kafka_bootstrap, topic_prefix, own_redis.url, "", tmp_path) as system:
+        yield system
+
+
+@asynccontextmanager
+async def traffic(system: System, load: Load, count: int) -> AsyncIterator[None]:
+    """Writes events while the context lasts, and the rest of `count` at its end."""
+    producer = system.producer()
+    chunks = [250] * (count // 250)
+
+    def next_chunk() -> None:
+        write(producer, system.names.usage, load.events(chunks.pop()))
+
+    async def go_on() -> None:
+        while chunks:
+            await asyncio.to_thread(next_chunk)
+
+    task = asyncio.create_task(go_on())
+    yield
+    await task
+
+
+async def test_a_killed_process_goes_on_where_it_was(system: System) -> None:
+    """Kill -9 in the middle of the load, three times; the fence knows what was counted."""
+    load = Load()
+    async with traffic(system, load, 15_000):
+        for kill_at in (500, 3000, 7000):
+            process = system.start("one")
+            await system.progress(kill_at)
+            process.kill()
+    system.start("one")
+
+    await system.shows(load.units)
+    assert (await system.conservation()).counted == load.made
+
+
+async def test_a_flush_loses_nothing_and_nobody_sees_a_smaller_total(own: System) -> None:
+    """FLUSHALL, twice, under load: readers are refused until the shard has folded its log again."""
+    load, highest, looks, refused = Load(), Counter(), 0, 0
+
+    async def watch() -> None:
+        nonlocal looks, refused
+        while True:
+            for account in ACCOUNTS:
+                seen = await own.visible(account)
+                looks += 1
+                if seen is None:
+                    refused += 1
+                    continue
+                for counter, units in highest.items():
+                    assert counter[0] != account or seen[counter] >= units, f"{counter}: {seen[counter]} < {units}"
+                highest.update(seen - highest)
+            await asyncio.sleep(0)
+
+    own.start("one")
+    watching = asyncio.create_task(watch())
+    async with traffic(own, load, 8_000):
+        for flush_at in (1000, 3000):
+            await own.progress(flush_at)
+            await own.client.flushall()
+    await own.shows(load.units)
+    assert not watching.done(), watching.result()
+    watching.cancel()
+
+    assert 0 < refused < looks
+    assert highest == load.units
+    assert (await own.conservation()).counted == load.made
+
+
+async def test_a_restarted_redis_is_refolded_from_where_it_fell_back_to(own: System, own_redis: RedisServer) -> None:
+    """Killed and started again: the last second may be missing, and is read again from the log."""
+    load = Load()
+    process = own.start("one")
+    async with traffic(own, load, 6_000):
+        await own.progress(1500)
+        own_redis.kill()
+        own_redis.start()
+
+    await own.shows(load.units)
+    assert process.popen.poll() is None, process.output
+
+
+async def test_of_two_processes_one_takes_over_when_the_other_is_killed(system: System) -> None:
+    """After the session time-out; nothing is counted twice on the way."""
+    load = Load()
+    first, second = system.start("one"), system.start("two")
+    async with traffic(system, load, 6_000):
+        await system.progress(1500)
+        first.kill()
+
+    await system.shows(load.units)
+    assert second.popen.poll() is None, second.output
+
+
+async def test_a_frozen_process_that_wakes_up_counts_nothing_twice(system: System) -> None:
+    """It still believes to own its shards, with batches in flight; the fence refuses them."""
+    load = Load()
+    zombie = system.start("one")
+    async with traffic(system, load, 8_000):
+        await system.progress(1500)
+        zombie.send(signal.SIGSTOP)
+        at = (await system.conservation()).counted
+        heir = system.start("two")
+        await system.progress(at + 100)
+        zombie.send(signal.SIGCONT)
+
+    write(system.producer(), system.names.usage, load.events(500))
+    await system.shows(load.units)
+    assert heir.popen.poll() is None, heir.output
+
+
+async def test_a_log_cut_beyond_the_fence_stops_the_process_with_a_clear_error(
+    system: System, kafka_admin: KafkaAdminClient
+) -> None:
+    """Retention has deleted what was not counted yet."""
+    load = Load()
+    write(system.producer(), system.names.usage, load.events(100))
+    first = system.start()
+    await system.shows(load.units)
+    first.kill()
+    write(system.producer(), system.names.usage, Load(seed=2).events(300))
+    kafka_admin.delete_records({TopicPartition(system.names.usage, n): -1 for n in range(PARTITIONS)})
+
+    second = system.start()
+
+    assert await second.exit_code() == 1
+    assert "retention deleted" in second.output
+
+
+async def test_an_evicting_redis_is_a_refusal_to_start(own: System) -> None:
+    """Counts would silently vanish."""
+    await own.client.config_set("maxmemory-policy", "allkeys-lru")
+
+    process = own.start()
+
+    assert await process.exit_code() == 1
+    assert "noeviction" in process.output
+
+
+async def test_a_terminated_process_leaves_at_once(system: System) -> None:
+    """SIGTERM: work in flight ends, the group is left, the code is 0."""
+    load = Load()
+    write(system.producer(), system.names.usage, load.events(500))
+    process = system.start()
+    await system.shows(load.units)
+
+    process.send(signal.SIGTERM)
+
+    assert await process.exit_code() == 0, process.output

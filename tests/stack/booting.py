@@ -1,0 +1,125 @@
+"""`billing up` as a subprocess, and what can be seen of it from outside."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from local.orphans import MARK
+from local.probes import Answer, ask
+from tests.support.eventually import eventually
+
+BOOT_SECONDS = 150.0  # longer than its own deadline: the machine may be busy
+BILLING = [sys.executable, "-m", "ops"]
+
+
+def environment(**env: str) -> dict[str, str]:
+    """This process's, without settings of any other system."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("BILLING_")} | env
+
+
+class RunningStack:
+    """A supervisor that was started in a directory."""
+
+    def __init__(self, directory: Path, *options: str, **env: str) -> None:
+        self.directory = directory
+        self._out = directory.parent / f"{directory.name}.out"
+        with self._out.open("ab") as out:
+            self.supervisor = subprocess.Popen(
+                [*BILLING, "up", "--dir", str(directory), *options],
+                env=environment(**env),
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def output(self) -> str:
+        """Everything that supervisors of this directory have said."""
+        return self._out.read_text()
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """stack.json, as it is now."""
+        return json.loads((self.directory / "stack.json").read_text())
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The settings of its clients."""
+        return self.described["env"]
+
+    def wait(self) -> None:
+        """Until everything answers."""
+
+        def over() -> bool:
+            return self.supervisor.poll() is not None or (self.directory / "stack.json").exists()
+
+        try:
+            eventually(over, BOOT_SECONDS, "the stack")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.output}") from error
+        assert self.supervisor.poll() is None, self.output
+
+    def pids(self) -> dict[str, int]:
+        """Process ids by name."""
+        return {process["name"]: process["pid"] for process in self.described["processes"]}
+
+    def marked(self) -> list[psutil.Process]:
+        """Every process of the machine that belongs to this directory's stack."""
+        return [process for process in psutil.process_iter() if self._is_marked(process)]
+
+    def billing(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs the command against this stack."""
+        return subprocess.run(
+            [*BILLING, *arguments, "--dir", str(self.directory)],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    def said(self, *arguments: str) -> str:
+        """What the command prints when it succeeds."""
+        done = self.billing(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def usage(self, key: str) -> Answer:
+        """The API's answer to the key's holder."""
+        url = f"{self.env['BILLING_API_URL']}/api/billing/usage"
+        return ask(url, {"Authorization": f"Bearer {key}"})
+
+    def total(self, key: str, meter: str) -> int | None:
+        """One meter's total; None while the API does not answer with totals."""
+        answer = self.usage(key)
+        return answer.totals()[meter] if answer.status == 200 else None
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Sends a signal, waits for the end, and gives the exit code."""
+        if self.supervisor.poll() is None:
+            self.supervisor.send_signal(number)
+        return self.supervisor.wait(timeout=100)
+
+    def _is_marked(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get(MARK) == str(self.directory)
+        except (psutil.Error, OSError):
+            return False
+
+
+@contextmanager
+def running(directory: Path, *options: str, **env: str) -> Iterator[RunningStack]:
+    """A stack that answers, stopped at the end."""
+    stack = RunningStack(directory, *options, **env)
+    try:
+        stack.wait()
+        yield stack
+    finally:
+        stack.stop()
