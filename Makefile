@@ -44,6 +44,7 @@ lock: ## write requirements/*.lock anew from pyproject.toml; needs uv
 	@command -v $(UV) >/dev/null || { echo 'uv is needed to resolve versions: install it, or make lock UV=...' >&2; exit 1; }
 	$(LOCK) --output-file requirements/runtime.lock
 	$(LOCK) --extra local --group dev --constraint requirements/runtime.lock --output-file requirements/dev.lock
+	echo hatchling | $(LOCK:pyproject.toml=-) --constraint requirements/dev.lock --output-file requirements/build.lock
 
 clean: ## remove what was made here, .venv and all of .local included
 	rm -rf $(VENV) .local build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

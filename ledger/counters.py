@@ -1,6 +1,6 @@
 """Counters as they are stored, together with the fence that they belong to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ledger.script import load
@@ -26,6 +26,13 @@ async def read_counters(shard: Shard, names: Sequence[str]) -> Counters:
         ShardState.parse(fences),
         {name: _units(found) for name, found in zip(names, hashes, strict=True)},
     )
+
+
+def in_calls(names: Iterable[str]) -> Iterable[list[str]]:
+    """The names in order, as many at a time as one call should read."""
+    ordered = sorted(names)
+    for first in range(0, len(ordered), HASHES_PER_CALL):
+        yield ordered[first : first + HASHES_PER_CALL]
 
 
 def _units(found: Sequence[bytes]) -> dict[int, int]:

@@ -1,38 +1,56 @@
-"""Processes that a supervisor left behind: found by a variable in their environment, and ended.
+"""Processes that a supervisor left behind when it was killed: found in its notes, and ended by the next one.
 
-On Linux the kernel ends a supervisor's children with it (`local.tether`); elsewhere, and for what they started
-themselves, the next start does it.
+On Linux the kernel ends a supervisor's children with it (`local.tether`); elsewhere only the next start can.
 """
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
 
-# In the environment of every child of a stack's supervisor.
-MARK = "BILLING_STACK_DIRECTORY"
+from local.private_file import replace_private
+
 END_SECONDS = 10.0
+# A process id is used again some day: who bears it now is told from its start, which is known this exactly.
+START_SECONDS = 2.0
 
 
-def end_orphans(directory: Path) -> list[int]:
-    """Kills every process that carries the directory's mark, waits until they are gone, and gives their ids.
+def note_children(file: Path, pids: Iterable[int]) -> None:
+    """Remembers which processes run, each with its start."""
+    children = {}
+    for pid in pids:
+        try:
+            children[pid] = psutil.Process(pid).create_time()
+        except psutil.NoSuchProcess:
+            continue
+    replace_private(file, json.dumps(children) + "\n")
 
-    To be called by whoever holds the directory's lock: then nothing that carries the mark has a supervisor.
+
+def end_orphans(file: Path) -> list[int]:
+    """Kills what was noted and still runs, waits until it is gone, and gives the process ids.
+
+    To be called by whoever holds the directory's lock: then nothing that was noted has a supervisor.
     """
-    spared = {0, *(process.pid for process in [psutil.Process(), *psutil.Process().parents()])}
-    orphans = [
-        process for process in psutil.process_iter() if process.pid not in spared and _marked(process, directory)
-    ]
+    try:
+        noted = {int(pid): float(start) for pid, start in json.loads(file.read_text()).items()}
+    except (FileNotFoundError, ValueError):
+        return []
+    orphans = [orphan for pid, start in noted.items() if (orphan := _same(pid, start)) is not None]
     for orphan in orphans:
         _kill(orphan)
     psutil.wait_procs(orphans, timeout=END_SECONDS)
+    file.unlink(missing_ok=True)
     return [orphan.pid for orphan in orphans]
 
 
-def _marked(process: psutil.Process, directory: Path) -> bool:
+def _same(pid: int, start: float) -> psutil.Process | None:
     try:
-        return process.environ().get(MARK) == str(directory)
-    except (psutil.Error, OSError):  # another user's, or gone
-        return False
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - start) < START_SECONDS and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return None
+    return process if same else None
 
 
 def _kill(process: psutil.Process) -> None:

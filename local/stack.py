@@ -10,7 +10,7 @@ from local.boot import Boot, in_background
 from local.demo_accounts import DOCS_ACCOUNT
 from local.display import Display
 from local.kafka_files import fetch_progress, kafka_files
-from local.orphans import end_orphans
+from local.orphans import end_orphans, note_children
 from local.stack_directory import Kept, StackDirectory
 from local.stack_file import StackFile, remove_stack_file
 from local.stack_plan import DEFAULT_PARTITIONS, StackOptions, StackPlan, check_options, plan_stack
@@ -73,7 +73,7 @@ def run_stack(
     directory = StackDirectory(options.directory)
     with directory.locked():
         remove_stack_file(directory.root)
-        orphans = end_orphans(directory.root)
+        orphans = end_orphans(directory.children)
         if orphans:
             display.line(f"ended {len(orphans)} processes that an earlier stack left behind")
         if options.fresh:
@@ -143,8 +143,8 @@ class _Stack:
         self._up = False
         self._display.line("stopping")
         self._supervisor.stop(at_once)
-        end_orphans(self._directory.root)
         remove_stack_file(self._directory.root)
+        self._directory.children.unlink(missing_ok=True)
         self._display.line("stopped")
 
     def _announce(self, seconds: float, hint: list[str]) -> None:
@@ -157,6 +157,8 @@ class _Stack:
             self._display.line(line)
 
     def _happened(self, happening: Happening) -> None:
+        if isinstance(happening, Started):
+            note_children(self._directory.children, (each.pid for each in self._supervisor.processes()))
         if self._up:
             self._write_file()
         match happening:

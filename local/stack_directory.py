@@ -51,6 +51,11 @@ class StackDirectory:
         return self.root / "demo"
 
     @property
+    def children(self) -> Path:
+        """The notes of which processes run."""
+        return self.root / "children.json"
+
+    @property
     def _kept(self) -> Path:
         return self.root / "kept.json"
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.orphans import MARK
 from local.ports import LOOPBACK
 from local.stack_directory import Kept
 from local.stack_errors import StackError
@@ -19,7 +18,7 @@ _REDIS = "BILLING_REDIS_URL"
 _HOST = "BILLING_HTTP_HOST"
 _PREFIX = "BILLING_"
 # Of one process, or of the stack's making: not handed on as they were found.
-_OWN = ("BILLING_PROCESS_NAME", _HOST, "BILLING_HTTP_PORT", "BILLING_API_URL", MARK, "BILLING_TEST_")
+_OWN = ("BILLING_PROCESS_NAME", _HOST, "BILLING_HTTP_PORT", "BILLING_API_URL", "BILLING_TEST_")
 _OF_AN_EXTERNAL_KAFKA = ("BILLING_KAFKA_",)
 _OF_AN_EXTERNAL_STRIPE = ("BILLING_STRIPE_METER_EVENTS_BASE", "BILLING_STRIPE_ACCOUNT")
 
@@ -133,5 +132,4 @@ def _local_url(port: int) -> str:
 def service_environment(plan: StackPlan, environ: Mapping[str, str], **own: str) -> dict[str, str]:
     """A child's whole environment: this process's without its BILLING_* variables, the plan's, and its own."""
     inherited = {name: value for name, value in environ.items() if not name.startswith(_PREFIX)}
-    marked = {MARK: str(plan.options.directory), "PYTHONUNBUFFERED": "1"}
-    return inherited | dict(plan.env) | marked | own
+    return inherited | dict(plan.env) | {"PYTHONUNBUFFERED": "1"} | own

@@ -18,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "accounts": ("ops.accounts", "Set and show what is known of accounts: Stripe customer, anchor, start."),
     "keys": ("ops.keys", "Create, list and revoke API keys."),
     "emit": ("ops.emit", "Publish usage events."),
+    "replay": ("ops.replay.command", "Publish events again, from the log or from files."),
+    "dlq": ("ops.dlq.command", "Look through the dead letters, publish them again, or discard them."),
     "stripe": ("ops.stripe", "Prepare Stripe."),
     "stripe-double": ("ops.stripe_double", "Serve a stand-in for Stripe."),
 }

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
+
 from ledger.reading import NotReadyError, is_ready
 from ledger.redis_store import RedisStore
 from ledger.remembered import find_remembered
@@ -77,7 +80,7 @@ class Forecaster:
         """
         self._runner.run(self._add(values))
 
-    async def _connect(self):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def _connect(self) -> "Redis | RedisCluster":
         return connect(self._settings)
 
     async def _add(self, values: Sequence[bytes]) -> None:

@@ -57,7 +57,10 @@ class Display:
         self._rejects += 1
         if self._rejects <= MOST_REJECTS_SHOWN:
             self._bar.console.print(
-                f"{place}: {reject.reason}: {visible(reject.detail, 300)}", markup=False, highlight=False, soft_wrap=True
+                f"{place}: {reject.reason}: {visible(reject.detail, 300)}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
             )
         elif self._rejects == MOST_REJECTS_SHOWN + 1:
             self._bar.console.print("... and more: --dry-run counts them by reason", markup=False, highlight=False)

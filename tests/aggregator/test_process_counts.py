@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from kafka import KafkaAdminClient
 
 from ledger.reading import find_account, find_key
 from ledger.state import read_state
@@ -16,7 +15,6 @@ from metering.api_key import ApiKeyRecord
 from metering.partition import partition_of
 from metering.reject import RejectReason
 from metering.rfc3339 import from_unix
-from runtime.topics import create_topics
 from tests.aggregator.load import ACCOUNTS, Load, write
 from tests.aggregator.system import PARTITIONS, System, running_system
 from tests.metering.events import attributes
@@ -195,32 +193,3 @@ async def test_a_second_copy_of_the_state_folds_beside_the_first(system: System,
         await copy.shows(load.units)
     finally:
         copy.processes[0].kill()
-
-
-async def recreate(system: System, admin: KafkaAdminClient) -> None:
-    """Deletes and makes the usage topic."""
-    admin.delete_topics([system.names.usage])
-
-    async def made() -> bool:
-        return create_topics(system.settings) == [system.names.usage]
-
-    await eventually_async(made)
-
-
-async def test_a_recreated_topic_stops_the_process_with_a_clear_error(
-    system: System, kafka_admin: KafkaAdminClient
-) -> None:
-    """It ends below what was counted: going on would miss usage for ever."""
-    load = Load()
-    write(system.producer(), system.names.usage, load.events(200))
-    first = system.start()
-    await system.shows(load.units)
-    first.kill()
-    await recreate(system, kafka_admin)
-    write(system.producer(), system.names.usage, Load(seed=2).events(3))
-
-    second = system.start()
-
-    assert await second.exit_code() == 1
-    assert "the topic was truncated or recreated" in second.output
-    assert system.names.usage in second.output

@@ -103,9 +103,11 @@ class Stack:
                 message = consumer.poll(10)
                 assert message is not None, f"dead letters end at {seen} of {end}"
                 assert message.error() is None, message.error()
+                seen = message.offset() + 1
                 headers = dict(message.headers())
+                if "dlq.reason" not in headers:
+                    continue  # a mark: the letter of its origin was redriven or discarded
                 origin = (headers["dlq.topic"], headers["dlq.partition"], headers["dlq.offset"])
                 reasons[origin] = headers["dlq.reason"].decode()
-                seen = message.offset() + 1
         consumer.close()
         return Counter(reasons.values())

@@ -7,6 +7,12 @@ from typing import Any, Protocol
 
 from tests.simulation.loop import State, VirtualLoop
 from tests.simulation.trace import Trace
+from tests.simulation.weather import Weather
+
+
+SLOW_SHARE = 0.3
+SLOW_SECONDS = 6.0
+SOON_SECONDS = 0.3
 
 
 class Member(Protocol):
@@ -23,11 +29,12 @@ class Member(Protocol):
 class Group:
     """Assigns shards anew whenever it is asked to. Who is paused is not told, and goes on believing."""
 
-    def __init__(self, name: str, shards: int, loop: VirtualLoop, random: Random, trace: Trace) -> None:
+    def __init__(self, name: str, shards: int, loop: VirtualLoop, random: Random, weather: Weather, trace: Trace) -> None:
         self._name = name
         self._shards = shards
         self._loop = loop
         self._random = random
+        self._weather = weather
         self._trace = trace
         self._generation = 0
         self.members: list[Member] = []
@@ -48,6 +55,8 @@ class Group:
             self.start(member, self._tell(member, dealt[at], self._generation))
 
     async def _tell(self, member: Member, shards: set[int], generation: int) -> None:
-        await asyncio.sleep(self._random.random() * 0.3)
+        """Some learn of it only after a while, and go on as before until then."""
+        slow = self._weather.chance(SLOW_SHARE)
+        await asyncio.sleep(self._random.random() * (SLOW_SECONDS if slow else SOON_SECONDS))
         if generation == self._generation:  # else it learns of the next at once
             await member.told(shards)

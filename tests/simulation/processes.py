@@ -83,7 +83,7 @@ class Aggregator(Process):
     async def run(self) -> None:
         """Starts; it has no shards before the group tells it so."""
         self._publisher = SimulatedPublisher(self.world.kafka)
-        dispatcher = Dispatcher(self._make_fold, positions=lambda: self.consumer, stop=self._stop)
+        dispatcher = Dispatcher(self._make_fold, positions=lambda: self.consumer, stop=self._stop, monotonic=self.clock.monotonic)
         self.consumer = SimulatedConsumer(self.world.kafka, self.random, dispatcher.open, self._stop)
         app = cast("Any", SimpleNamespace(consumer=cast("BatchConsumer", self.consumer)))
         readiness = ReadinessLoop(

@@ -17,6 +17,10 @@ class Shown:
         self._keys: set[str] = set()
         self.answers = 0
 
+    def unrest(self, answers: int) -> str:
+        """Empty once some more answers than so many have been given."""
+        return "" if self.answers >= answers + 4 else "readers are not answered"
+
     def usage(self, account: str) -> Seen:
         """What had been shown by now: whoever asks from here on may not see less."""
         return dict(self._usage[account])

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from metering.push_log import PushState, Settled, decode, fold
+from metering.push_log import Prepared, PushState, Settled, decode, fold
 from tests.simulation.kafka import PartitionLog, Record
 
 PAST_MS = 34 * 24 * 3600 * 1000
@@ -105,6 +105,7 @@ class PushTruth:
         self._usage = usage
         self._state = PushState()
         self._folded = 0
+        self._records: dict[int, Prepared | Settled] = {}
         self.prepared_ms: dict[str, int] = {}
         self.settled_at: dict[str, tuple[float, int]] = {}
 
@@ -113,14 +114,19 @@ class PushTruth:
         state = PushState(counted=self._usage.whole().bucket_units())
         for record in self._log.records:
             if record.offset < fence:
-                fold(state, decode(record.value or b""), record.timestamp)
+                fold(state, self._decoded(record), record.timestamp)
         return state
+
+    def _decoded(self, record: Record) -> Prepared | Settled:
+        if record.offset not in self._records:
+            self._records[record.offset] = decode(record.value or b"")
+        return self._records[record.offset]
 
     def whole(self) -> PushState:
         """All that has landed; notes when each row was accepted by the log (broker's time) and settled (true time)."""
         for record in self._log.records[self._folded :]:
             self._state.counted = self._usage.whole().bucket_units()
-            decoded, before = decode(record.value or b""), set(self._state.in_flight)
+            decoded, before = self._decoded(record), set(self._state.in_flight)
             fold(self._state, decoded, record.timestamp)
             for name, entry in self._state.in_flight.items():
                 self.prepared_ms.setdefault(name, entry.prepared_ms)

@@ -37,6 +37,12 @@ class Workload:
     meant: dict[bytes, Meant]
     published: list[bytes]
     sent: int = 0
+    meters: int = 0
+
+    def __post_init__(self) -> None:
+        """Some seeds know few accounts and meters, so that much happens to each."""
+        self.accounts = self.accounts[: self.random.randint(1, len(self.accounts))]
+        self.meters = self.random.randint(1, METERS)
 
     async def run(self, events: int, seconds: float) -> None:
         """Publishes until all are acknowledged."""
@@ -73,7 +79,7 @@ class Workload:
 
     def _new_value(self) -> bytes:
         random = self.random
-        meter, account = CATALOGUE[random.randrange(METERS)], random.choice(self.accounts)
+        meter, account = CATALOGUE[random.randrange(self.meters)], random.choice(self.accounts)
         quantity, time = random.randint(1, 5), self.time.now_ms() // 1000 - self._lateness()
         identity = (f"service-{random.randrange(2)}", f"{len(self.published)}")
         if random.random() < 0.02 and self.published:  # an id that is used again for something else

@@ -76,7 +76,7 @@ class World:
 
     def group(self, name: str) -> Group:
         """A consumer group over all shards."""
-        group = Group(name, names.PARTITIONS, self.loop, self.random(name), self.trace)
+        group = Group(name, names.PARTITIONS, self.loop, self.random(name), self.weather, self.trace)
         group.start = self._start
         return group
 

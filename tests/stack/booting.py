@@ -12,7 +12,6 @@ from typing import Any
 
 import psutil
 
-from local.orphans import MARK
 from local.probes import Answer, ask
 from tests.support.eventually import eventually
 
@@ -70,9 +69,9 @@ class RunningStack:
         """Process ids by name."""
         return {process["name"]: process["pid"] for process in self.described["processes"]}
 
-    def marked(self) -> list[psutil.Process]:
-        """Every process of the machine that belongs to this directory's stack."""
-        return [process for process in psutil.process_iter() if self._is_marked(process)]
+    def children(self) -> list[psutil.Process]:
+        """Every process that descends from the supervisor."""
+        return psutil.Process(self.supervisor.pid).children(recursive=True)
 
     def billing(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs the command against this stack."""
@@ -106,12 +105,6 @@ class RunningStack:
         if self.supervisor.poll() is None:
             self.supervisor.send_signal(number)
         return self.supervisor.wait(timeout=100)
-
-    def _is_marked(self, process: psutil.Process) -> bool:
-        try:
-            return process.environ().get(MARK) == str(self.directory)
-        except (psutil.Error, OSError):
-            return False
 
 
 @contextmanager

@@ -1,42 +1,48 @@
 """What a supervisor left behind."""
 
-import os
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
 
-from local.orphans import MARK, end_orphans
+from local.orphans import end_orphans, note_children
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
-def test_marked_processes_of_the_directory_are_ended(tmp_path: Path) -> None:
-    """Those of another directory, and all others, are left alone."""
-    with (
-        subprocess.Popen(SLEEP, env=os.environ | {MARK: str(tmp_path)}) as ours,
-        subprocess.Popen(SLEEP, env=os.environ | {MARK: f"{tmp_path}-other"}) as others,
-    ):
+def test_noted_processes_are_ended(tmp_path: Path) -> None:
+    """Those, and no others; once."""
+    notes = tmp_path / "children.json"
+    with subprocess.Popen(SLEEP) as ours, subprocess.Popen(SLEEP) as others:
         try:
-            assert end_orphans(tmp_path) == [ours.pid]
+            note_children(notes, [ours.pid])
+            assert end_orphans(notes) == [ours.pid]
             assert not psutil.pid_exists(ours.pid)
             assert others.poll() is None
+            assert end_orphans(notes) == []
         finally:
             others.kill()
             ours.kill()
 
 
-def test_this_process_is_spared(tmp_path: Path) -> None:
-    """A supervisor that was itself started with the mark does not end itself."""
-    program = (
-        "import pathlib, sys; from local.orphans import end_orphans; print(end_orphans(pathlib.Path(sys.argv[1])))"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)],
-        env=os.environ | {MARK: str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ran.stdout.strip() == "[]"
+def test_a_process_id_that_was_used_again_is_spared(tmp_path: Path) -> None:
+    """The process that bears it now started at another time."""
+    notes = tmp_path / "children.json"
+    with subprocess.Popen(SLEEP) as stranger:
+        try:
+            started = psutil.Process(stranger.pid).create_time()
+            notes.write_text(json.dumps({stranger.pid: started - 60}))
+            assert end_orphans(notes) == []
+            assert stranger.poll() is None
+        finally:
+            stranger.kill()
+
+
+def test_without_notes_there_is_nothing_to_end(tmp_path: Path) -> None:
+    """Before the first start, and where the notes were cut short."""
+    notes = tmp_path / "children.json"
+    assert end_orphans(notes) == []
+    notes.write_text("{")
+    assert end_orphans(notes) == []

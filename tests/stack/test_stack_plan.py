@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from local.orphans import MARK
 from local.stack_directory import Kept
 from local.stack_errors import StackError
 from local.stack_plan import StackOptions, StackPlan, check_options, plan_stack, service_environment
@@ -73,7 +72,7 @@ def test_a_service_sees_the_plan_and_nothing_else_of_ours() -> None:
     """BILLING_ variables of this process that the plan does not hold are not inherited; all others are."""
     environ = {"PATH": "/bin", "BILLING_TEST_KAFKA": "x", "BILLING_HTTP_PORT": "5", "BILLING_PROCESS_NAME": "other"}
     env = service_environment(plan(**environ), environ, BILLING_PROCESS_NAME="aggregator-1")
-    assert (env["PATH"], env["BILLING_PROCESS_NAME"], env[MARK]) == ("/bin", "aggregator-1", "/data")
+    assert (env["PATH"], env["BILLING_PROCESS_NAME"]) == ("/bin", "aggregator-1")
     assert not {"BILLING_TEST_KAFKA", "BILLING_HTTP_PORT"} & set(env)
 
 

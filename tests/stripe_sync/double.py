@@ -21,6 +21,7 @@ from .calls import Intercept, InterceptedHttp, undisturbed
 
 KEY = "sk_test_double"
 URL = "http://stripe.double"
+_PREPARED = Store()
 
 
 @dataclass
@@ -41,9 +42,13 @@ class Double:
         )
 
     async def prepare(self) -> None:
-        """Makes the meters."""
+        """Makes the meters, once for all tests: a double begins with a copy of the first one's state."""
         client = self.client()
-        await create_missing(client)
+        if _PREPARED.connection.execute("SELECT count(*) FROM objects").fetchone() == (0,):
+            await create_missing(client)
+            self.store.connection.backup(_PREPARED.connection)
+        else:
+            _PREPARED.connection.backup(self.store.connection)
         self.meter_ids = {name: meter.id for name, meter in (await list_meters(client)).items()}
 
     async def customer(self) -> str:

@@ -4,9 +4,11 @@ import asyncio
 
 from tests.ledger_push.counts import NOON
 
+_MOMENT = 0.002
+
 
 class ManualClock:
-    """Both clocks; whoever sleeps moves them and goes on at once. `slept` is how long, each time."""
+    """Both clocks; whoever sleeps moves them and goes on. `slept` is how long, each time."""
 
     def __init__(self, now: float = NOON) -> None:
         self._wall = float(now)
@@ -35,7 +37,7 @@ class ManualClock:
         self._monotonic += seconds
 
     async def sleep(self, seconds: float) -> None:
-        """Takes no time."""
+        """Takes next to no time: just enough that nobody who waits for something keeps a processor busy."""
         self.slept.append(seconds)
         self.advance(seconds)
-        await asyncio.sleep(0)
+        await asyncio.sleep(_MOMENT)

@@ -1,18 +1,23 @@
 """One shard's worker: what is counted reaches Stripe, once."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import pytest
 
-from ledger.answer import Verdict
-from ledger.state import read_state
+from ledger.pushes import read_in_flight
+from metering.account import Account
 from metering.outcome import ParkReason
-from metering.push_log import Prepared, Settled, StripeIdentity, decode
+from metering.push_log import Prepared, Settled, StripeIdentity, decode, encode
 from stripe_sync.errors import StripeStoppedError, WrongStripeError
 from tests.ledger_push.counts import HOUR, NOON
 from tests.support.eventually import eventually_async
 
 from .world import IDENTITY, World, running
+
+T = TypeVar("T")
 
 
 async def some_usage(world: World) -> None:
@@ -74,7 +79,7 @@ async def test_a_refused_row_is_parked_and_holds_only_its_bucket(world: World) -
     """An unknown customer: the row is in the log with its reason; other accounts go on."""
     await some_usage(world)
     world.customers["c"] = "cus_unknown"
-    world.counts.map("c", (await account_of("cus_unknown")))
+    world.counts.map("c", Account(customer="cus_unknown"))
     world.counts.use("c", "sms.send", 9, NOON)
     await world.counts.fold()
     await world.bill()
@@ -84,13 +89,6 @@ async def test_a_refused_row_is_parked_and_holds_only_its_bucket(world: World) -
     last = [decode(entry.value or b"") for entry in world.log.entries()]
     reasons = [done.parked for record in last if isinstance(record, Settled) for done in record.settlements]
     assert reasons.count(ParkReason.UNKNOWN_CUSTOMER) == 1
-
-
-async def account_of(customer: str) -> object:
-    """An account's facts."""
-    from metering.account import Account
-
-    return Account(customer=customer)
 
 
 @pytest.mark.parametrize(
@@ -131,9 +129,7 @@ async def test_a_refused_key_stops_a_worker_that_waits_for_the_count(world: Worl
     worker = world.worker(key="nonsense")
     await worker.turn()
     await worker.turn()
-    ahead = decode(world.log.entries()[0].value or b"")
-    assert isinstance(ahead, Prepared)
-    await world.log.append(0, ahead.model_copy(update={"usage_fence": 10_000}).model_dump_json().encode())
+    await append_ahead(world)
     with pytest.raises(StripeStoppedError):
         await asyncio.wait_for(worker.run(), 5)
 
@@ -157,12 +153,12 @@ async def test_nothing_is_left_running_when_a_worker_is_stopped(world: World) ->
 
 
 async def test_an_idle_turn_costs_little_and_waits(world: World) -> None:
-    """A look at the log, its mark, the rows in flight: no append, nothing to Stripe, and a second's rest."""
+    """A look at the log, its mark, the rows in flight: no append, nothing to Stripe, and up to a second's rest."""
     await some_usage(world)
     await world.bill()
     calls: list[str] = []
 
-    async def note(name: str, perform):  # type: ignore[no-untyped-def]
+    async def note(name: str, perform: Callable[[], Awaitable[T]]) -> T:
         calls.append(name)
         return await perform()
 
@@ -175,41 +171,77 @@ async def test_an_idle_turn_costs_little_and_waits(world: World) -> None:
 
 
 async def test_a_worker_that_waits_for_the_count_does_not_spin(world: World) -> None:
-    """The push log is ahead of the count, and all rows are back from Stripe: it still pauses between two looks."""
+    """The push log is ahead of the count, and its rows came back from Stripe: it still pauses between two looks."""
     await some_usage(world)
-    worker = world.worker()
-    await worker.turn()
-    await worker.turn()
-    ahead = decode(world.log.entries()[0].value or b"")
-    assert isinstance(ahead, Prepared)
-    await world.log.append(0, ahead.model_copy(update={"usage_fence": 10_000}).model_dump_json().encode())
-    async with running(worker):
-        await eventually_async(lambda: passed(world, 30))
-        state = await read_state(world.shard())
-        assert state.fences
-        looks = len(world.clock.slept)
-        assert looks >= 30
-        world.counts.usage += world.counts.usage[:0]
-    assert Verdict.WAIT
+    looks: list[float] = []
 
-
-async def test_many_rows_of_few_customers_are_sent_one_at_a_time_each(world: World) -> None:
-    """A record of a hundred rows of two customers: never two calls at once for a customer and meter."""
-    for name in ("a", "b"):
-        await world.account(name)
-        for hour in range(70):
-            world.counts.use(name, "sms.send", hour + 1, NOON - hour * HOUR)
-    await world.counts.fold()
-    busy: set[str] = set()
-    overlaps: list[str] = []
-
-    async def watch(name: str, perform):  # type: ignore[no-untyped-def]
-        if not name.startswith("stripe POST"):
-            return await perform()
+    async def note(name: str, perform: Callable[[], Awaitable[T]]) -> T:
+        if name == "log bounds":
+            looks.append(len(world.clock.slept))
         return await perform()
 
+    worker = world.worker(note)
+    await worker.turn()
+    await worker.turn()
+    await append_ahead(world)
+    async with running(worker):
+        await eventually_async(lambda: passed(world, 3))
+    assert len(looks) <= len(world.clock.slept) + 5
+
+
+async def append_ahead(world: World) -> None:
+    """A record that was planned on more usage than this shard has counted."""
+    first = decode(world.log.entries()[0].value or b"")
+    assert isinstance(first, Prepared)
+    await world.log.append(0, encode(first.model_copy(update={"usage_fence": 10_000})))
+
+
+async def test_one_call_at_a_time_for_a_customer_and_meter(world: World) -> None:
+    """A record of a hundred rows of two customers: Stripe would refuse a second call at once, and never has to."""
+    for name in ("a", "b"):
+        await world.account(name)
+        for hour in range(60):
+            world.counts.use(name, "sms.send", hour + 1, NOON - hour * HOUR)
+    await world.counts.fold()
+    at_once: Counter[str] = Counter()
+    most: list[int] = []
+
+    async def watch(name: str, perform: Callable[[], Awaitable[T]]) -> T:
+        at_once[name] += 1
+        most.append(at_once["stripe POST /v2/billing/meter_events"])
+        try:
+            await asyncio.sleep(0)
+            return await perform()
+        finally:
+            at_once[name] -= 1
+
     await world.bill(world.worker(watch))
-    assert overlaps == []
-    assert busy == set()
     world.assert_billed_exactly()
+    assert max(most) == 2
     assert 429 not in {exchange.status for exchange in world.double.recorder.exchanges}
+
+
+async def test_a_slow_row_holds_only_itself(world: World) -> None:
+    """One customer's call hangs: everybody else's rows are delivered and settled meanwhile."""
+    await some_usage(world)
+    answered = asyncio.Event()
+    stuck: list[str] = []
+
+    async def hang(name: str, perform: Callable[[], Awaitable[T]]) -> T:
+        if name.startswith("stripe POST") and not stuck:
+            stuck.append(name)
+            await answered.wait()
+        return await perform()
+
+    async with running(world.worker(hang)):
+        await eventually_async(lambda: only_one_lane_left(world))
+        answered.set()
+        await eventually_async(world.is_settled)
+    world.assert_billed_exactly()
+
+
+async def only_one_lane_left(world: World) -> bool:
+    """What is in flight is of one customer and meter, and nothing is due."""
+    entries = await read_in_flight(world.shard())
+    lanes = {(entry.row.customer, entry.row.meter) for entry in entries.values()}
+    return len(lanes) == 1 and not await world.redis.exists(world.shard().keys.due)

@@ -1,0 +1,87 @@
+"""Two complete copies of the state compared with each other, without reading the log."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+
+from ledger.counters import Counters, in_calls, read_counters
+from ledger.shard import Shard
+from ops.append_time import append_ms_at
+from ops.comparison import Scope, first_comparable_hour
+from ops.ledger_access import Client
+from ops.log_reading import Bounds, LogReader
+from ops.verification import CannotTellError, CounterKey, Progress, Verdict, counter_keys, usage_fence
+
+MEET_SECONDS = 30.0  # for two copies to stand at the same fence at one of many looks
+LOOK_SECONDS = 0.05
+
+
+class CopyComparison:
+    """Compares one shard of two copies: each part of it while both stand at the same fence.
+
+    What the verdict calls expected is what the other copy has.
+    """
+
+    def __init__(self, client: Client, shards: tuple[Shard, Shard], reader: LogReader, topic: str) -> None:
+        """`shards` are the copy in question and the other one."""
+        self._client = client
+        self._shard, self._other = shards
+        self._reader = reader
+        self._topic = topic
+
+    async def run(self, account: str | None, progress: Progress) -> Verdict:
+        """The verdict, on all accounts of the shard or on one.
+
+        Raises:
+            CannotTellError: a copy has no state, or the two never stood at the same fence.
+        """
+        number = self._shard.number
+        own, other = await self._meet([])
+        bounds = self._reader.bounds(self._topic)[number]
+        verdict = Verdict(number, usage_fence(number, own.state), self._from_hour(bounds, own))
+        if bounds.earliest == 0:
+            verdict.conservation = (other.state.conservation, own.state.conservation)
+        keys = await counter_keys(self._client, self._shard.keys, account)
+        others = await counter_keys(self._client, self._other.keys, account)
+        every = sorted({*keys.values(), *others.values()}, key=repr)
+        by_name = {_name(self._shard, key): key for key in every}
+        for chunk in in_calls(by_name):
+            await self._compare(verdict, {name: by_name[name] for name in chunk})
+            progress(f"shard {number}: {verdict.counters} of {len(by_name)} counters' hashes compared")
+        return verdict
+
+    def _from_hour(self, bounds: Bounds, own: Counters) -> int:
+        first_ms = append_ms_at(self._reader, self._topic, self._shard.number, bounds) if bounds.earliest else None
+        return first_comparable_hour(bounds.earliest, first_ms, own.state.high_ms)
+
+    async def _compare(self, verdict: Verdict, keys: Mapping[str, CounterKey]) -> None:
+        own, other = await self._meet(list(keys.values()))
+        scope = Scope(self._shard.number, verdict.from_hour)
+        for name, key in keys.items():
+            expected, found = other.hashes[_name(self._other, key)], own.hashes[name]
+            if key.day is not None:
+                verdict.differences += scope.hours(key.account, key.day, expected, found)
+            else:
+                verdict.differences += scope.days(key.account, key.month, expected, found)
+        verdict.counters += len(keys)
+
+    async def _meet(self, keys: Sequence[CounterKey]) -> tuple[Counters, Counters]:
+        """The same counters of both copies, read while both stood at the same fence."""
+        number = self._shard.number
+        deadline = time.monotonic() + MEET_SECONDS
+        while True:
+            own = await read_counters(self._shard, [_name(self._shard, key) for key in keys])
+            other = await read_counters(self._other, [_name(self._other, key) for key in keys])
+            if usage_fence(number, own.state) == usage_fence(number, other.state):
+                return own, other
+            if time.monotonic() > deadline:
+                raise CannotTellError(
+                    f"shard {number}: the two copies did not stand at the same fence within {MEET_SECONDS:g} s: "
+                    "do both have an aggregator? Under heavy traffic compare each with the log instead: billing verify "
+                    "--redis-prefix PREFIX"
+                )
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+def _name(shard: Shard, key: CounterKey) -> str:
+    return shard.keys.days(key.account, key.month) if key.day is None else shard.keys.hours(key.account, key.day)

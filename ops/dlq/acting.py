@@ -1,0 +1,124 @@
+"""Redriving and discarding: say what would be done, ask, do it."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import typer
+
+from ops.dead_letter_log import DeadLetter, Mark
+from ops.dlq.listing import print_letters
+from ops.dlq.marking import mark_record
+from ops.dlq.planning import Fate, Planned, Redrive
+from ops.dlq.redriving import CHUNK, plan_letters, redriven_records, send, to_send
+from ops.errors import OpsError
+from ops.forecast import Forecast, Forecaster
+from ops.forecast_text import forecast_json, print_forecast
+from ops.log_reading import LogReader
+from ops.safe_text import visible
+from ops.settings import TableSettings
+from ops.shown_table import print_table
+from ops.usage_publisher import UsagePublisher
+from runtime.topics import TopicNames
+
+MOST_SHOWN = 50
+LETTERS_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """How far a command may go without asking, and how it answers."""
+
+    yes: bool
+    dry_run: bool
+    as_json: bool = False
+
+    def ask(self, question: str) -> None:
+        """Returns if it may be done.
+
+        Raises:
+            OpsError: there is nobody to ask.
+            typer.Abort: the answer is no.
+        """
+        if self.yes:
+            return
+        if not sys.stdin.isatty():
+            raise OpsError(f"{question} Nobody can answer here: add --yes")
+        typer.confirm(question, abort=True)
+
+
+def redrive(
+    settings: TableSettings, letters: Sequence[DeadLetter], rules: Redrive, mark: Mark, confirm: Confirm
+) -> int:
+    """Redrives what can be; how many letters were held back."""
+    planned = plan_letters(settings, letters, rules)
+    sending = to_send(planned)
+    held_back = [each for each in planned if each.fate is not Fate.SEND]
+    forecast = _forecast(settings, sending, rules) if confirm.dry_run else None
+    if not confirm.as_json:
+        _print_held_back(held_back)
+        if forecast is not None:
+            print_forecast(forecast)
+    sent = 0
+    if forecast is None and sending:
+        confirm.ask(f"Publish {len(sending)} letters into {rules.usage}?")
+        dead_letters = TopicNames(settings.topic_prefix).dead_letters
+        with UsagePublisher(settings) as publisher:
+            records = redriven_records(settings, sending, rules)
+            sent = send(records, publisher.publish, dead_letters=dead_letters, mark=mark)
+    _print_result(planned, sent, forecast, as_json=confirm.as_json)
+    return len(held_back)
+
+
+def discard(settings: TableSettings, letters: Sequence[DeadLetter], mark: Mark, confirm: Confirm) -> None:
+    """Marks the letters that are open."""
+    still_open = [letter for letter in letters if letter.mark is None]
+    print_letters(letters, LETTERS_SHOWN)
+    if confirm.dry_run or not still_open:
+        typer.echo(f"{len(still_open)} would be discarded" if confirm.dry_run else "nothing to discard")
+        return
+    confirm.ask(f"Discard {len(still_open)} letters?")
+    dead_letters = TopicNames(settings.topic_prefix).dead_letters
+    with UsagePublisher(settings) as publisher:
+        for first in range(0, len(still_open), CHUNK):
+            publisher.publish([mark_record(dead_letters, each, mark) for each in still_open[first : first + CHUNK]])
+    typer.echo(f"discarded {len(still_open)}")
+
+
+def _forecast(settings: TableSettings, sending: Sequence[DeadLetter], rules: Redrive) -> Forecast:
+    with LogReader(settings) as reader:
+        ends = {partition: held.end for partition, held in reader.bounds(rules.usage).items()}
+    with Forecaster(settings, ends) as forecaster:
+        for chunk in redriven_records(settings, sending, rules):
+            forecaster.add([message.value or b"" for _, message in chunk])
+        return forecaster.forecast
+
+
+def _print_held_back(held_back: Sequence[Planned]) -> None:
+    if not held_back:
+        return
+    rows = [(str(each.letter.origin), each.fate.value, visible(each.detail, 200)) for each in held_back[:MOST_SHOWN]]
+    print_table(("NOT SENT", "WHY", "DETAIL"), rows)
+    if len(held_back) > MOST_SHOWN:
+        typer.echo(f"and {len(held_back) - MOST_SHOWN} more that are not sent: --json shows them all")
+
+
+def _print_result(planned: Sequence[Planned], sent: int, forecast: Forecast | None, *, as_json: bool) -> None:
+    fates = Counter(each.fate for each in planned)
+    if as_json:
+        result = {
+            "sent": sent,
+            "fates": {fate.value: count for fate, count in fates.items()},
+            "held_back": [
+                {"origin": str(each.letter.origin), "why": each.fate.value, "detail": each.detail}
+                for each in planned
+                if each.fate is not Fate.SEND
+            ],
+        }
+        typer.echo(json.dumps(result | ({"forecast": forecast_json(forecast)} if forecast else {}), indent=2))
+        return
+    told = f"would be sent: {fates[Fate.SEND]}" if forecast else f"sent: {sent}"
+    left = "".join(f", {fate.value}: {count}" for fate, count in fates.items() if fate is not Fate.SEND)
+    typer.echo(told + left)

@@ -1,0 +1,95 @@
+"""Whether an event that is to be restamped was counted before, in a record that the dedupe window has forgotten.
+
+An event is remembered for longer than it may be late by: so a repetition is either a duplicate or too old. A new
+time takes the second half of that away, and only the usage log can tell whether the event was counted once. It is
+read from the time at which the event can first have been counted up to where the window begins.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from metering.counting import LogRecord, origin_time
+from metering.dedupe import BLOCK_MS, block_of, oldest_block
+from metering.event import UsageEvent, read_event
+from metering.limits import MAX_FUTURE_MS
+from metering.partition import partition_of
+from ops.dlq.planning import Fate, Planned, Redrive
+from ops.log_reading import LogReader
+from runtime.settings import KafkaSettings
+
+
+def check_counted_before(settings: KafkaSettings, planned: Sequence[Planned], redrive: Redrive) -> list[Planned]:
+    """The plan, with those letters held back that were counted before, or of which the log can't tell any more.
+
+    Raises:
+        OpsError: Kafka does not answer.
+    """
+    window_ms = (oldest_block(block_of(redrive.now_ms)) + 1) * BLOCK_MS  # one more: a block may open meanwhile
+    asked: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    for each in planned:
+        since_ms = _since_ms(each)
+        if each.event is not None and since_ms is not None and since_ms < window_ms:
+            partition = partition_of(each.event.account, redrive.partitions)
+            before = asked[partition].get(each.event.member, since_ms)
+            asked[partition][each.event.member] = min(before, since_ms)
+    if not asked:
+        return list(planned)
+    counted: dict[int, set[int]] = {}
+    begins_ms: dict[int, int] = {}
+    with LogReader(settings) as reader:
+        for partition, members in asked.items():
+            begins_ms[partition] = _begins_ms(reader, redrive.usage, partition)
+            counted[partition] = _counted(reader, redrive.usage, partition, members, window_ms)
+    return [_judge(each, redrive, window_ms, counted, begins_ms) for each in planned]
+
+
+def _since_ms(planned: Planned) -> int | None:
+    """The earliest append time at which the event, with the time that it had, can have been counted."""
+    return None if planned.original_time is None else planned.original_time * 1000 - MAX_FUTURE_MS
+
+
+def _judge(
+    planned: Planned,
+    redrive: Redrive,
+    window_ms: int,
+    counted: Mapping[int, set[int]],
+    begins_ms: Mapping[int, int],
+) -> Planned:
+    event, since_ms = planned.event, _since_ms(planned)
+    if event is None or since_ms is None or since_ms >= window_ms:
+        return planned
+    partition = partition_of(event.account, redrive.partitions)
+    if event.member in counted[partition]:
+        return replace(planned, fate=Fate.COUNTED_BEFORE, detail="the usage log has it in time: discard the letter")
+    if since_ms < begins_ms[partition] and not redrive.force:
+        return replace(planned, fate=Fate.UNCERTAIN, detail="the usage log no longer reaches back to its time")
+    return planned
+
+
+def _begins_ms(reader: LogReader, topic: str, partition: int) -> int:
+    """The append time from which the log is whole: 0 if nothing was ever cut."""
+    held = reader.bounds(topic)[partition]
+    if held.earliest == 0:
+        return 0
+    for records in reader.read(topic, partition, held.earliest, held.end):
+        return records[0].timestamp
+    return 1 << 62  # everything was cut
+
+
+def _counted(reader: LogReader, topic: str, partition: int, members: Mapping[int, int], until_ms: int) -> set[int]:
+    bounds = reader.bounds(topic)[partition]
+    start = reader.offsets_at(topic, max(min(members.values()), 0))[partition]
+    end = reader.offsets_at(topic, until_ms)[partition]
+    found: set[int] = set()
+    if start is None:
+        return found
+    for records in reader.read(topic, partition, start, bounds.end if end is None else end):
+        found.update(event.member for event in map(_event, records) if event is not None and event.member in members)
+    return found
+
+
+def _event(record: LogRecord) -> UsageEvent | None:
+    origin_ms = origin_time(record)
+    event = read_event(record.value, record.timestamp if origin_ms is None else origin_ms)
+    return event if isinstance(event, UsageEvent) else None

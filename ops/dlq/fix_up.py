@@ -1,0 +1,98 @@
+"""Mending an event before it is published again: single attributes, and a time that is too old."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from metering.rfc3339 import from_unix
+from ops.errors import OpsError
+
+ORIGINAL_TIME = "originaltime"
+"""Extension attribute of a restamped event: its `time` as it was. CloudEvents names extensions in a-z and 0-9."""
+
+
+class UnmendableError(ValueError):
+    """The value is not an event that could be mended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """One attribute to set; `path` has the names on the way to it."""
+
+    path: tuple[str, ...]
+    value: Any
+
+
+def parse_fix(text: str) -> Fix:
+    """A fix from `type=sms.send`, `data.quantity=2` or `/data/quantity=2`.
+
+    CloudEvents attributes are texts, whatever they look like; within `data` the value is read as JSON if it is JSON.
+
+    Raises:
+        OpsError: it is not written so.
+    """
+    name, equals, value = text.partition("=")
+    path = tuple(name[1:].split("/")) if name.startswith("/") else tuple(name.split("."))
+    if not equals or not all(path):
+        raise OpsError(f"--set {text!r}: write an attribute and its value, such as type=sms.send or data.quantity=2")
+    if path == ("data",) or (len(path) > 1 and path[0] != "data"):
+        raise OpsError(f"--set {text!r}: only attributes of the event and members of its data can be set")
+    return Fix(path, _json_or_text(value) if path[0] == "data" else value)
+
+
+def mend(value: bytes | None, fixes: Sequence[Fix]) -> bytes:
+    """The event with the fixes applied; the very same bytes without any.
+
+    Raises:
+        UnmendableError: it is not a JSON object, or can't be written as one.
+    """
+    if not fixes:
+        return value or b""
+    event = _parse(value)
+    for fix in fixes:
+        place = event
+        for name in fix.path[:-1]:
+            inner = place.get(name)
+            if not isinstance(inner, dict):
+                inner = place[name] = {}
+            place = inner
+        place[fix.path[-1]] = fix.value
+    return _write(event)
+
+
+def restamp(value: bytes, time: int) -> tuple[bytes, str]:
+    """The event at another time (Unix seconds), and the time that it had, which it keeps in `originaltime`.
+
+    Raises:
+        UnmendableError: it is not a JSON object.
+    """
+    event = _parse(value)
+    original = str(event.get("time"))
+    event.setdefault(ORIGINAL_TIME, original)
+    event["time"] = from_unix(time)
+    return _write(event), original
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _parse(value: bytes | None) -> dict[str, Any]:
+    try:
+        event = json.loads(value or b"")
+    except (ValueError, RecursionError) as error:
+        raise UnmendableError(f"the value is not JSON: {error}") from error
+    if not isinstance(event, dict):
+        raise UnmendableError("the value is not a JSON object")
+    return event
+
+
+def _write(event: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError) as error:
+        raise UnmendableError(f"the event can't be written as JSON: {error}") from error

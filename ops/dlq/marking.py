@@ -1,0 +1,39 @@
+"""The record that makes a letter count as handled. It lies among the letters: Kafka is the only thing to back up."""
+
+import getpass
+import os
+import socket
+
+from aggregator.dead_letters import OFFSET, PARTITION, TOPIC
+from aggregator.publisher import Message
+from metering.rfc3339 import from_unix
+from ops.dead_letter_log import MARK, MARK_AT, MARK_BY, MARK_WHY, DeadLetter, Mark, MarkKind
+
+
+def make_mark(kind: MarkKind, now: float, why: str = "") -> Mark:
+    """The mark of this moment (Unix seconds), by whoever runs the command."""
+    return Mark(kind, f"{_user()}@{socket.gethostname()}", from_unix(int(now)), why)
+
+
+def mark_record(to: str, letter: DeadLetter, mark: Mark) -> Message:
+    """The record that marks a letter, for the dead-letter topic `to` and the letter's own partition there."""
+    origin = letter.origin
+    texts = [
+        (MARK, mark.kind.value),
+        (TOPIC, origin.topic),
+        (PARTITION, str(origin.partition)),
+        (OFFSET, str(origin.offset)),
+        (MARK_BY, mark.by),
+        (MARK_AT, mark.at),
+    ]
+    if mark.why:
+        texts.append((MARK_WHY, mark.why))
+    headers = [(name, text.encode(errors="replace")) for name, text in texts]
+    return Message(to, None, b"", headers, letter.place.partition)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return str(os.getuid())

@@ -1,0 +1,101 @@
+"""What becomes of a letter that is to be redriven: decided from its bytes alone."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aggregator.dead_letters import DETAIL, OFFSET, PARTITION, REASON, TIME, TOPIC
+from aggregator.publisher import Message
+from metering.counting import LogRecord
+from metering.event import UsageEvent, read_event
+from metering.reject import Reject, RejectReason
+from metering.rfc3339 import to_unix
+from ops.dead_letter_log import MARK, MARK_AT, MARK_BY, MARK_WHY, DeadLetter, event_attributes
+from ops.dlq.fix_up import Fix, UnmendableError, mend, restamp
+from ops.republish import republished, without
+
+REDRIVEN = "dlq.redriven"
+"""Header of the new record: the letter's origin."""
+
+RESTAMPED = "dlq.original-time"
+"""Header of a restamped record: the event's time as it was."""
+
+_OWN = (REASON, DETAIL, TOPIC, PARTITION, OFFSET, TIME, MARK, MARK_AT, MARK_BY, MARK_WHY, REDRIVEN, RESTAMPED)
+
+
+class Fate(StrEnum):
+    """What becomes of a letter; the value is what a person reads."""
+
+    SEND = "to be sent"
+    FAILING = "still failing"
+    HANDLED = "handled already"
+    NOT_USAGE = "not a usage event"
+    COUNTED_BEFORE = "counted before"
+    UNCERTAIN = "may have been counted before"
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """How letters are redriven.
+
+    Attributes:
+        usage: the usage log, and the only origin whose letters may go there.
+        partitions: how many it has.
+        now_ms: the append time to be expected, Unix ms.
+        fixes: what is set in every event.
+        restamp_to: the time (Unix seconds) that an event gets which is too old; None: it stays as it is.
+        force: what still fails is sent too, and what was handled is sent again.
+    """
+
+    usage: str
+    partitions: int
+    now_ms: int
+    fixes: tuple[Fix, ...] = ()
+    restamp_to: int | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A letter's fate and why, the record to be sent if it is, the event if it would be counted.
+
+    `original_time` (Unix seconds) is that of a restamped event.
+    """
+
+    letter: DeadLetter
+    fate: Fate
+    detail: str = ""
+    message: Message | None = None
+    event: UsageEvent | None = None
+    original_time: int | None = None
+
+
+def plan_letter(letter: DeadLetter, record: LogRecord, redrive: Redrive) -> Planned:
+    """Decides one letter."""
+    if letter.origin.topic != redrive.usage:
+        return Planned(letter, Fate.NOT_USAGE, f"it comes from {letter.origin.topic}: write that record anew")
+    if letter.mark is not None and not redrive.force:
+        return Planned(letter, Fate.HANDLED, f"{letter.mark.kind} at {letter.mark.at} by {letter.mark.by}")
+    try:
+        value, original = _mended(record.value, redrive)
+    except UnmendableError as error:
+        return Planned(letter, Fate.FAILING, str(error))
+    event = read_event(value, redrive.now_ms)
+    headers = [*without(record.headers, _OWN), (REDRIVEN, str(letter.origin).encode())]
+    if original is not None:
+        headers.append((RESTAMPED, original.encode(errors="replace")))
+    account = event_attributes(value)[1] if isinstance(event, Reject) else event.account
+    message = republished(redrive.usage, account, value, headers, key=record.key, partitions=redrive.partitions)
+    if isinstance(event, Reject):
+        fate = Fate.SEND if redrive.force else Fate.FAILING
+        return Planned(letter, fate, f"{event.reason}: {event.detail}", message)
+    return Planned(letter, Fate.SEND, "", message, event, None if original is None else to_unix(original))
+
+
+def _mended(value: bytes | None, redrive: Redrive) -> tuple[bytes, str | None]:
+    mended = mend(value, redrive.fixes)
+    if redrive.restamp_to is None:
+        return mended, None
+    verdict = read_event(mended, redrive.now_ms)
+    if not isinstance(verdict, Reject) or verdict.reason is not RejectReason.TIME_TOO_OLD:
+        return mended, None
+    return restamp(mended, redrive.restamp_to)

@@ -1,0 +1,66 @@
+"""Redriving: plan every letter, then publish and mark those that are to be sent, a few hundred at a time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from aggregator.publisher import Message
+from ops.dead_letter_log import DeadLetter, Mark
+from ops.dlq.bytes_of import letter_records
+from ops.dlq.earlier import check_counted_before
+from ops.dlq.marking import mark_record
+from ops.dlq.planning import Fate, Planned, Redrive, plan_letter
+from runtime.settings import KafkaSettings
+
+CHUNK = 500
+
+
+def plan_letters(settings: KafkaSettings, letters: Sequence[DeadLetter], redrive: Redrive) -> list[Planned]:
+    """The fate of every letter, without the bytes.
+
+    Raises:
+        OpsError: Kafka does not answer.
+    """
+    planned = [
+        replace(plan_letter(letter, record, redrive), message=None)
+        for letter, record in letter_records(settings, letters)
+    ]
+    return check_counted_before(settings, planned, redrive)
+
+
+def to_send(planned: Sequence[Planned]) -> list[DeadLetter]:
+    """The letters that a plan sends."""
+    return [each.letter for each in planned if each.fate is Fate.SEND]
+
+
+def redriven_records(
+    settings: KafkaSettings, letters: Sequence[DeadLetter], redrive: Redrive
+) -> Iterator[list[tuple[DeadLetter, Message]]]:
+    """The records to be published for letters that a plan sends, in chunks."""
+    pairs = (
+        (letter, planned.message)
+        for letter, record in letter_records(settings, letters)
+        if (planned := plan_letter(letter, record, redrive)).message is not None
+    )
+    while chunk := list(islice(pairs, CHUNK)):
+        yield [(letter, message) for letter, message in chunk if message is not None]
+
+
+def send(
+    chunks: Iterator[list[tuple[DeadLetter, Message]]],
+    publish: Callable[[Sequence[Message]], None],
+    *,
+    dead_letters: str,
+    mark: Mark,
+) -> int:
+    """Publishes and then marks; how many were sent.
+
+    A letter is marked once its record is acknowledged: a kill in between leaves it open, and sending it again is a
+    duplicate.
+    """
+    sent = 0
+    for chunk in chunks:
+        publish([message for _, message in chunk])
+        publish([mark_record(dead_letters, letter, mark) for letter, _ in chunk])
+        sent += len(chunk)
+    return sent

@@ -1,0 +1,32 @@
+"""Showing one letter whole."""
+
+import typer
+
+from metering.counting import LogRecord
+from ops.dead_letter_log import DeadLetter
+from ops.safe_text import visible
+from ops.table_text import columns
+
+MOST_SHOWN = 64 * 1024
+
+
+def print_letter(letter: DeadLetter, record: LogRecord) -> None:
+    """Prints what became of it, its key, its headers and its value; what does not print is escaped."""
+    state = "open"
+    if letter.mark is not None:
+        state = f"{letter.mark.kind} at {letter.mark.at} by {letter.mark.by}"
+        state += f": {letter.mark.why}" if letter.mark.why else ""
+    rows = [("origin", str(letter.origin)), ("state", state), ("key", _text(record.key))]
+    rows += [(name, _text(value)) for name, value in record.headers]
+    rows.append(("bytes", str(len(record.value or b""))))
+    for line in columns([(visible(name), visible(value)) for name, value in rows]):
+        typer.echo(line)
+    value = record.value or b""
+    typer.echo()
+    typer.echo(visible(value[:MOST_SHOWN]))
+    if len(value) > MOST_SHOWN:
+        typer.echo(f"and {len(value) - MOST_SHOWN} bytes more: --raw gives all", err=True)
+
+
+def _text(value: bytes | None) -> str:
+    return "-" if value is None else value.decode("utf-8", "backslashreplace")

@@ -1,0 +1,70 @@
+"""A replay with real servers: the run, and what it would come to."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from threading import Event
+from types import FrameType
+
+from ops.forecast import Forecast, Forecaster
+from ops.log_reading import LogReader
+from ops.replay.deciding import Rules, decide
+from ops.replay.progress import Progress, save_progress
+from ops.replay.reading import read_items
+from ops.replay.run import MOST_AT_ONCE, Means, Pace, run
+from ops.replay.showing import Display
+from ops.settings import TableSettings
+from ops.usage_publisher import UsagePublisher
+
+
+def usage_ends(settings: TableSettings, usage: str) -> dict[int, int]:
+    """Where each partition of the usage log ends now."""
+    with LogReader(settings) as reader:
+        return {partition: held.end for partition, held in reader.bounds(usage).items()}
+
+
+def forecast_replay(settings: TableSettings, progress: Progress, rules: Rules, now: float) -> Forecast:
+    """What would become of what is still to be read, as of `now` (Unix seconds); publishes nothing."""
+    countable = replace(rules, send_rejected=False)
+    with Forecaster(settings, usage_ends(settings, rules.topic)) as forecaster:
+        for part in progress.parts:
+            for items in read_items(settings, part, MOST_AT_ONCE):
+                decided = decide(items, countable, int(now * 1000))
+                forecaster.add([message.value or b"" for message in decided.messages])
+                for _, reject in decided.rejected:
+                    forecaster.forecast.rejected[reject.reason.value] += 1
+        return forecaster.forecast
+
+
+def run_replay(settings: TableSettings, progress: Progress, rules: Rules, rate: float, path: Path) -> bool:
+    """Publishes, and notes in the file `path` how far it is; False if Ctrl-C or SIGTERM came before the end."""
+    save_progress(path, progress)
+    with _stopping() as stopped, UsagePublisher(settings) as publisher, Display(progress) as display:
+        means = Means(
+            read=partial(read_items, settings),
+            publish=publisher.publish,
+            save=partial(save_progress, path),
+            on_rejected=display.on_rejected,
+            on_progress=display.on_progress,
+        )
+        return run(progress, rules, Pace(rate, stopped.wait), means)
+
+
+@contextmanager
+def _stopping() -> Iterator[Event]:
+    """An event that Ctrl-C or SIGTERM sets; the same a second time ends the process at once."""
+    stopped = Event()
+
+    def stop(number: int, _: FrameType | None) -> None:
+        stopped.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
