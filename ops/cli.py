@@ -20,6 +20,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "emit": ("ops.emit", "Publish usage events."),
     "replay": ("ops.replay.command", "Publish events again, from the log or from files."),
     "dlq": ("ops.dlq.command", "Look through the dead letters, publish them again, or discard them."),
+    "status": ("ops.status", "Show how every shard stands, and what needs a person."),
+    "verify": ("ops.verify", "Count the usage log once more, and compare with Redis."),
+    "rebuild": ("ops.rebuild", "Clear shards, and let them be folded again from Kafka."),
     "stripe": ("ops.stripe", "Prepare Stripe."),
     "stripe-double": ("ops.stripe_double", "Serve a stand-in for Stripe."),
 }

@@ -81,7 +81,9 @@ def _lines(done: Rebuilt) -> list[str]:
         result = "totals of before are not known: an earlier rebuild had begun to clear it"
     if done.less:
         result = f"{len(done.less)} totals are LESS than before:"
-    lines = [f"shard {done.shard}: {done.keys:,} keys cleared, {done.read:,} records folded, {done.seconds:.1f} s: {result}"]
+    lines = [
+        f"shard {done.shard}: {done.keys:,} keys cleared, {done.read:,} records folded, {done.seconds:.1f} s: {result}"
+    ]
     lines += [
         f"  {account} {meter}: {before:,} before, {after:,} now"
         for (account, meter), (before, after) in sorted(done.less.items())[:MOST_LINES]

@@ -125,3 +125,18 @@ def test_a_taken_port_is_named(stack: RunningStack) -> None:
     assert other.supervisor.wait(timeout=60) == 1
     assert f"port {port}" in other.output
     assert "BILLING_HTTP_PORT" in other.output
+
+
+def test_servers_that_the_environment_names_are_used(stack: RunningStack) -> None:
+    """A second stack on the first one's Kafka, Redis and Stripe starts services only, and makes its customers there."""
+    named = {
+        name: stack.env[name]
+        for name in ("BILLING_KAFKA_BOOTSTRAP_SERVERS", "BILLING_REDIS_URL", "BILLING_STRIPE_API_BASE")
+    }
+    prefixes = {"BILLING_TOPIC_PREFIX": "guest-", "BILLING_REDIS_PREFIX": "guest:"}
+    with running(stack.directory.parent / "guest", **named, **prefixes) as guest:
+        assert sorted(guest.pids()) == ["aggregator-1", "api", "demo", "stripe-sync-1"]
+        assert {name: guest.env[name] for name in named} == named
+        assert "acct_docs has the documented usage" in guest.output
+        assert "cus_" in guest.said("accounts", "show", "acct_docs")
+        assert "acct_docs" not in stack.said("accounts", "list")
