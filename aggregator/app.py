@@ -100,8 +100,9 @@ def create_app(settings: AggregatorSettings, pulse: Pulse) -> AggregatorApp:
     def make_fold(tp: TP) -> Fold:
         shard = ledger.shard(tp.partition)
         if tp.topic == names.usage:
+            usage = UsageTopics(names.usage, names.dead_letters)
             return UsageFold(
-                shard, UsageTopics(names.usage, names.dead_letters), settings.partitions, app.publisher, _incarnation
+                shard, usage, settings.partitions, app.publisher, _incarnation, stop_ratio=settings.reject_stop_ratio
             )
         log = next(log for log, topic in topics.items() if topic == tp.topic)
         return TableFold(shard, log, (tp.topic, names.dead_letters), app.publisher, _incarnation)

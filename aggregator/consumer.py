@@ -13,7 +13,7 @@ What is overridden, and why, of faust-streaming 0.15 on aiokafka 0.14:
 - `BatchConsumer._drain_messages`: one hand-over per interval, no per-message callback.
 - `BatchConsumer.seek_to_committed`: called after every rebalance; seeks to the fences.
 - `BatchConsumer.on_partitions_revoked`, `.wait_empty`, `.commit`: void what is queued; Kafka's committed offsets
-  are written for lag tools only.
+  are written for lag tools, and to know a refold by.
 - `BatchConsumer.verify_event_path`: the stock one reports slow streams that do not exist here.
 """
 
@@ -130,6 +130,14 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 batches[tp] = PartitionBatch(tp, Interval(start, end, records), generation)
         return batches
 
+    async def committed(self, tps: set[TP]) -> dict[TP, int]:
+        """How far Kafka was told that each partition is folded; 0 for never."""
+        return cast("dict[TP, int]", await self.call_thread(self._committed, tps))
+
+    async def _committed(self, tps: set[TP]) -> dict[TP, int]:
+        consumer = self._ensure_consumer()
+        return {tp: await consumer.committed(tp) or 0 for tp in tps}
+
     async def begin(self, places: Mapping[TP, Place]) -> None:
         """Seeks, and begins new chains there."""
         await self.call_thread(self._begin, places)
@@ -244,10 +252,11 @@ class BatchConsumer(driver.Consumer):
     # Positions.
 
     async def bounds(self, tps: set[TP]) -> dict[TP, LogBounds]:
-        """What the logs hold now: earliest and last stable offsets."""
+        """What the logs hold now: earliest and last stable offsets, and what was committed."""
         earliest = await self.earliest_offsets(*tps)
         ends = await self.highwaters(*tps)
-        return {tp: LogBounds(earliest[tp], ends[tp]) for tp in tps}
+        committed = await cast("BatchThread", self._thread).committed(tps)
+        return {tp: LogBounds(earliest[tp], ends[tp], committed[tp]) for tp in tps}
 
     async def _seek_to_fences(self, tps: set[TP]) -> dict[TP, int]:
         if not tps:
@@ -291,7 +300,7 @@ class BatchConsumer(driver.Consumer):
         await self.commit()
 
     async def commit(self, topics: object = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002, ARG002
-        """Tells Kafka how far the folds are. For lag tools only: no position is ever read from it."""
+        """Tells Kafka how far the folds are: for lag tools, and to know a refold. No position is read from it."""
         held = self.assignment()
         ahead = {tp: at for tp, at in self.applied.items() if tp in held and self._committed.get(tp) != at}
         if not ahead or not await self._thread.commit(ahead):

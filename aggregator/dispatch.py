@@ -52,7 +52,7 @@ class Dispatcher:
     async def open(self, tp: TP, bounds: LogBounds) -> int:
         """A fresh fold for a partition; gives the offset to read next."""
         fold = self._make_fold(tp)
-        fence = await fold.open(bounds.earliest)
+        fence = await fold.open(bounds.earliest, bounds.committed)
         self._folds[tp] = fold
         return fence
 

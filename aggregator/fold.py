@@ -9,8 +9,11 @@ from metering.counting import Interval
 class Fold(Protocol):
     """One log's fold into one shard. Knows neither Faust nor threads, so that a simulation can run it."""
 
-    async def open(self, earliest: int) -> int:
-        """The offset to read next; an empty shard begins at the log's `earliest`."""
+    async def open(self, earliest: int, folded_before: int = 0) -> int:
+        """The offset to read next; an empty shard begins at the log's `earliest`.
+
+        What lies below `folded_before` was folded in an earlier life of the state: a hint, never a position.
+        """
         ...
 
     async def apply(self, interval: Interval) -> Answer:

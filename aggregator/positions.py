@@ -9,10 +9,11 @@ class LogLostError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LogBounds:
-    """A partition's earliest offset, and its last stable offset."""
+    """A partition's earliest offset, its last stable offset, and how far Kafka was told that it is folded."""
 
     earliest: int
     end: int
+    committed: int = 0
 
 
 def check_fence(name: str, fence: int, bounds: LogBounds) -> None:

@@ -38,7 +38,7 @@ class TableFold:
         self._publisher = publisher
         self._make_incarnation = make_incarnation
 
-    async def open(self, earliest: int) -> int:
+    async def open(self, earliest: int, folded_before: int = 0) -> int:  # noqa: ARG002 - tables have no window
         """The offset to read next."""
         state = await open_shard(self._shard, self._log, earliest=earliest, incarnation=self._make_incarnation())
         return state.fences[self._log]

@@ -12,6 +12,7 @@ from ledger.state import Log, open_shard
 from ledger.usage import apply_usage, drop_block
 from metering.counting import Interval, UsageBatch, usage_batches
 from metering.dedupe import DedupeWindow
+from metering.outage import STOP_RATIO, WINDOW_RECORDS, RejectOutageError, RejectWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +36,25 @@ class UsageFold:
         partitions: int,
         publisher: Publisher,
         make_incarnation: Callable[[], str],
+        stop_ratio: float = STOP_RATIO,
     ) -> None:
+        """`stop_ratio` is the share of rejects from which a full window of records is an outage."""
         self._shard = shard
         self._topics = topics
         self._partitions = partitions
         self._publisher = publisher
         self._make_incarnation = make_incarnation
         self._high_ms = 0
+        self._stop_ratio = stop_ratio
         self._window = DedupeWindow()
+        self._rejects = RejectWindow()
+        self._folded_before = 0
 
-    async def open(self, earliest: int) -> int:
-        """The offset to read next."""
+    async def open(self, earliest: int, folded_before: int = 0) -> int:
+        """The offset to read next. What lies below `folded_before` was folded in an earlier life of the state."""
         state = await open_shard(self._shard, Log.USAGE, earliest=earliest, incarnation=self._make_incarnation())
-        self._high_ms, self._window = state.high_ms, state.window
+        self._high_ms, self._window, self._rejects = state.high_ms, state.window, state.rejects
+        self._folded_before = folded_before
         return state.fences[Log.USAGE]
 
     async def apply(self, interval: Interval) -> Answer:
@@ -69,11 +76,13 @@ class UsageFold:
         return answer
 
     async def _apply_batch(self, batch: UsageBatch) -> Answer:
+        rejects = self._rejects_after(batch)
         outgoing = self._outgoing(batch)
         if outgoing:
             await self._publisher.publish(outgoing)
-        answer = await apply_usage(self._shard, batch, self._window)
+        answer = await apply_usage(self._shard, batch, self._window, rejects)
         if answer.applied:
+            self._rejects = rejects
             remembered = sum(len(group.members) for group in batch.groups.values()) - answer.value
             self._high_ms = batch.high_ms
             self._window.remember(batch.block, remembered)
@@ -81,6 +90,21 @@ class UsageFold:
                 await drop_block(self._shard, block, sets, at=batch.end)
                 self._window.forget(block)
         return answer
+
+    def _rejects_after(self, batch: UsageBatch) -> RejectWindow:
+        """The reject window after a batch. A refold of what was judged before doesn't count."""
+        if batch.start < self._folded_before or not batch.read:
+            return self._rejects
+        rejects = self._rejects.with_batch(batch.read, len(batch.rejected))
+        if rejects.is_outage(self._stop_ratio):
+            example = batch.rejected[-1]
+            raise RejectOutageError(
+                f"{self._topics.usage}-{self._shard.number}: nearly all of the last {WINDOW_RECORDS} records were "
+                f"rejected, at offset {example.record.offset} because of {example.reject.reason} "
+                f"({example.reject.detail}). Mend the producer; to let what is there drain into the dead letters, "
+                "start with BILLING_REJECT_STOP_RATIO=1"
+            )
+        return rejects
 
     def _outgoing(self, batch: UsageBatch) -> list[Message]:
         topics, partition = self._topics, self._shard.number

@@ -8,6 +8,7 @@ from ledger.script import load
 from ledger.shard import Shard
 from metering.counting import Mark
 from metering.dedupe import DedupeWindow
+from metering.outage import RejectWindow
 
 _OPEN = load("open_shard")
 _READ = load("read_state")
@@ -49,6 +50,7 @@ class ShardState:
     marks: dict[Log, Mark]
     high_ms: int
     window: DedupeWindow
+    rejects: RejectWindow
     conservation: Conservation
     identity: bytes | None
     as_of_ms: int | None
@@ -63,6 +65,7 @@ class ShardState:
             marks={log: _mark(raw[f"{log}.last"]) for log in Log if f"{log}.last" in raw},
             high_ms=int(raw.get("high_ms", 0)),
             window=DedupeWindow(_numbered(raw, "sets:"), _numbered(raw, "members:")),
+            rejects=RejectWindow.parse(raw.get("rejects", b"").decode()),
             conservation=Conservation(**{name: int(raw.get(name, 0)) for name in _FATES}),
             identity=raw.get("identity"),
             as_of_ms=int(raw["ready.as_of"]) if "ready.as_of" in raw else None,

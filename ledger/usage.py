@@ -6,6 +6,7 @@ from ledger.script import load
 from ledger.shard import Shard
 from metering.counting import Mark, UsageBatch
 from metering.dedupe import DedupeWindow
+from metering.outage import RejectWindow
 from metering.row import bucket_key
 from metering.span import DAY_HOURS, month_and_day
 
@@ -15,13 +16,16 @@ MONTH_DAYS = 31  # fields per meter in a month's hash
 SETS_PER_CALL = 1000  # bounds a script's time, and what Lua unpacks at once (below some 8,000)
 
 
-async def apply_usage(shard: Shard, batch: UsageBatch, window: DedupeWindow) -> Answer:
+async def apply_usage(
+    shard: Shard, batch: UsageBatch, window: DedupeWindow, rejects: RejectWindow | None = None
+) -> Answer:
     """Counts a batch if the shard stands at its start. The answer's value is the duplicates found in the state.
 
     Args:
         shard: the batch's shard.
         batch: what the records amount to.
         window: the dedupe blocks as they are at the batch's start.
+        rejects: the reject window after the batch, kept beside the fence.
     """
     keys, sets, earlier = shard.keys, window.sets_of(batch.block), window.earlier(batch.block)
     names = [keys.due, keys.due_order]
@@ -29,6 +33,7 @@ async def apply_usage(shard: Shard, batch: UsageBatch, window: DedupeWindow) -> 
         *(batch.start, batch.end, batch.high_ms, mark_text(batch.last), batch.block, sets),
         *(batch.read, batch.duplicates, len(batch.rejected), len(batch.misplaced)),
         *(len(batch.groups), 1 + len(earlier), len(batch.counters)),
+        str(rejects or ""),
     ]
     for index, group in batch.groups.items():
         names.append(keys.remembered(batch.block, index % sets))

@@ -2,7 +2,8 @@
 -- KEYS: 1 fences, 2 due, 3 due order; then per group its set in each dedupe block, the current block first;
 --       then the counters' hashes
 -- ARGV: 1 start, 2 end, 3 highest append time, 4 last offset:time:crc, 5 dedupe block, 6 its sets,
---       7 read, 8 duplicates within the batch, 9 dead-lettered, 10 re-routed, 11 groups, 12 blocks, 13 counters
+--       7 read, 8 duplicates within the batch, 9 dead-lettered, 10 re-routed, 11 groups, 12 blocks, 13 counters,
+--       14 reject window
 --       per group: how many members, (u32 counter, u32 quantity) packed for each, the members
 --       per counter: hours key, hours field, days key, days field, bucket, hour, units
 local fence = redis.call('HGET', KEYS[1], 'usage')
@@ -12,7 +13,7 @@ if fence ~= ARGV[1] then
 end
 
 local groups, blocks, counters = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
-local key, arg, hits, taken, added = 4, 14, 0, {}, {}
+local key, arg, hits, taken, added = 4, 15, 0, {}, {}
 for g = 1, groups do
   local count, corrections = tonumber(ARGV[arg]), ARGV[arg + 1]
   local first, last, known = arg + 2, arg + 1 + count, {}
@@ -61,6 +62,6 @@ redis.call('HINCRBY', KEYS[1], 'duplicate', ARGV[8] + hits)
 redis.call('HINCRBY', KEYS[1], 'dead', ARGV[9])
 redis.call('HINCRBY', KEYS[1], 'rerouted', ARGV[10])
 redis.call('HINCRBY', KEYS[1], 'counted', ARGV[7] - ARGV[8] - hits - ARGV[9] - ARGV[10])
-redis.call('HSET', KEYS[1], 'usage', ARGV[2], 'high_ms', ARGV[3])
+redis.call('HSET', KEYS[1], 'usage', ARGV[2], 'high_ms', ARGV[3], 'rejects', ARGV[14])
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'usage.last', ARGV[4]) end
 return {'APPLIED', ARGV[2], hits}

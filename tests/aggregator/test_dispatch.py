@@ -70,7 +70,7 @@ class ScriptedFold:
     applied: list[int] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def open(self, earliest: int) -> int:
+    async def open(self, earliest: int, folded_before: int = 0) -> int:
         """Begins at the earliest offset."""
         return earliest
 

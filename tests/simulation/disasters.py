@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from ledger.keys import ShardKeys
 from tests.simulation import names
 from tests.simulation.group import Group
 from tests.simulation.kafka import Appending
@@ -13,7 +14,7 @@ from tests.simulation.world import World
 
 HOUR = 3600.0
 DAY = 24 * HOUR
-MEAN_SECONDS = 1.0
+MEAN_SECONDS = (0.7, 1.5, 3.0)
 JUNK = ((None, b"{}"), (b"a0", b"{"), (b"a0", b'{"anchor":-1}'))
 
 
@@ -24,6 +25,7 @@ class Disasters:
         self._world = world
         self._groups = groups
         self._random = world.random("disasters")
+        self._mean_seconds = self._random.choice(MEAN_SECONDS)
         self._snapshots: list[Snapshot] = []
         long = self._random.random() < 0.3
         possible: tuple[Callable[[], None], ...] = (
@@ -34,6 +36,7 @@ class Disasters:
             self._kill,
             self._stop,
             self._sleep_for_hours,
+            self._sleepwalk,
             self._move_broker_clock,
             self._move_process_clock,
             self._take_server_away,
@@ -48,7 +51,7 @@ class Disasters:
     async def run(self) -> None:
         """Until it is cancelled."""
         while any(self._weights.values()):
-            await asyncio.sleep(self._random.expovariate(1 / MEAN_SECONDS))
+            await asyncio.sleep(self._random.expovariate(1 / self._mean_seconds))
             (disaster,) = self._random.choices(list(self._weights), list(self._weights.values()))
             self._world.happened[disaster.__name__.strip("_")] += 1
             disaster()
@@ -58,6 +61,7 @@ class Disasters:
 
     def _flush(self) -> None:
         self._say("FLUSHALL")
+        self._note_what_was_readable()
         self._world.redis.flush()
 
     def _take_snapshot(self) -> None:
@@ -66,7 +70,12 @@ class Disasters:
     def _fail_over(self) -> None:
         if self._snapshots:
             self._say("failover to an older replica")
+            self._note_what_was_readable()
             self._world.redis.fail_over(self._random.choice(self._snapshots))
+
+    def _note_what_was_readable(self) -> None:
+        shards = [ShardKeys(names.PREFIX, number).fences for number in range(names.PARTITIONS)]
+        self._world.shown.lost(self._world.redis.readable(shards))
 
     def _rebalance(self) -> None:
         self._random.choice(self._groups).rebalance()
@@ -92,6 +101,14 @@ class Disasters:
         self._say(f"{seconds / HOUR:.1f} hours pass")
         self._world.network.deliver_now(Server.STRIPE)
         self._world.time.leap(seconds)
+
+    def _sleepwalk(self) -> None:
+        """A worker is paused while hours pass, and does not know that others went on with its work."""
+        workers = [life for life in self._living() if life.name.startswith("stripe")]
+        if workers:
+            self._world.pause(self._random.choice(workers), self._random.uniform(7, 14))
+            hours = self._random.choice((1, 3, 21.9))
+            self._world.loop.later(self._random.uniform(5, 7), lambda: self._leap(hours * HOUR))
 
     def _move_broker_clock(self) -> None:
         log = self._world.kafka.logs[self._random.choice(sorted(self._world.kafka.logs))]

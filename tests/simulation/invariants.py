@@ -6,6 +6,7 @@ from ledger.keys import ShardKeys
 from ledger.state import Log
 from metering.account import Account
 from metering.billing_time import Stamp, stamp
+from metering.outcome import ParkReason
 from metering.partition import partition_of
 from metering.period import period_containing
 from metering.push_log import PushState, ShardDivergedError
@@ -13,7 +14,7 @@ from metering.row import Row, split_bucket_key
 from tests.simulation import names
 from tests.simulation.operator import Operator
 from tests.simulation.photo import Photo
-from tests.simulation.stripe import Accepted
+from tests.simulation.stripe import Accepted, minute_of
 from tests.simulation.truth import Bucket, Meant, PushTruth, UsageTruth
 from tests.simulation.world import World
 
@@ -49,7 +50,7 @@ class Invariants:
         settled = truth.settled_at.get(identifier)
         if settled and (now_s - settled[0] > WINDOW_SECONDS or now_ms - settled[1] > WINDOW_SECONDS * 1000 + CLOCKS_MS):
             fail(f"{who} sends {identifier[:12]}, which was settled {(now_ms - settled[1]) / 3.6e6:.2f} h ago")
-        asked_ms = self._world.stripe.asked_ms.get((who, row.minute_key), 0)
+        asked_ms = self._world.stripe.asked_ms.get((who, minute_of(row)), 0)
         old = now_ms - truth.prepared_ms[identifier] > RESEND_MS + CLOCKS_MS
         if old and now_ms - asked_ms > SUMMARY_MS:
             fail(f"{who} sends {identifier[:12]} again after 22 hours without asking the summary")
@@ -102,6 +103,9 @@ class Invariants:
         counted = self.usage[shard.number].up_to(shard.fence(Log.USAGE)).bucket_units()
         state = self.pushes[shard.number].up_to(shard.fence(Log.PUSHES))
         self._same(shard, "rows in flight", shard.fields("fly").keys(), state.in_flight.keys())
+        undecidable = [name for name, parked in state.parked.items() if parked.reason is ParkReason.UNDECIDABLE]
+        if undecidable:
+            self._world.trace.fail(f"shard {shard.number}: {undecidable} could not be told apart by summaries")
         self._same(shard, "parked rows", shard.fields("park").keys(), state.parked.keys())
         self._same(shard, "what unresolved rows hold", shard.fields("held").keys(), state.held())
         due = {name: units - state.claimed.get(name, 0) for name, units in counted.items()}

@@ -17,6 +17,7 @@ import ledger.ready
 import ledger.usage
 import stripe_sync.sender
 from aggregator.usage_fold import UsageFold
+from ledger.reading import NotReadyError
 from ledger.script import Script
 from metering.dedupe import DedupeWindow
 from metering.push_log import InFlight, encode
@@ -62,7 +63,10 @@ def rows_are_sent_before_the_log_is_read_back() -> Any:
     """A worker trusts what it has just appended."""
 
     async def plan(self: ShardWorker) -> bool:
-        prepared = await self._planner.plan()
+        try:
+            prepared = await self._planner.plan()
+        except NotReadyError:
+            return False
         if prepared is None:
             return False
         now_ms = self._clock.now_ms()

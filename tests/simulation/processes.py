@@ -48,7 +48,7 @@ class Process(Owner):
         self.world = world
         self.random = random
         self.clock = ProcessClock(world.time, random.choice((0, 0, random.randint(-240_000, 240_000))))
-        store = SimulatedStore(world.redis, world.network, world.trace, name)
+        store = SimulatedStore(world.redis, world.network, world.trace, world.shown, name)
         self.ledger = Ledger(store, names.PREFIX, names.PARTITIONS)
         self._lives = count()
 

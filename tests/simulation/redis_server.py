@@ -14,6 +14,7 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from ledger.script import Script
 from tests.simulation.network import Network
+from tests.simulation.shown import Shown
 from tests.simulation.trace import Trace
 from tests.simulation.weather import Server
 
@@ -72,6 +73,15 @@ class RedisMachine:
             for name, fields in found
         }
 
+    def readable(self, shards: list[str]) -> dict[str, int]:
+        """The usage fences of those fences hashes whose `ready` lets readers in."""
+        replication_id, found = self.replication_id(), {}
+        for shard in shards:
+            ready, fence = self.client.hmget(shard, "ready", "usage")  # type: ignore[misc]
+            if ready == replication_id:
+                found[shard] = int(fence)
+        return found
+
     def replication_id(self) -> bytes:
         """What `ready` must equal."""
         return str(self.client.info("replication")["master_replid"]).encode()
@@ -80,8 +90,10 @@ class RedisMachine:
 class SimulatedStore:
     """A `ledger.script.Store` over the simulated network."""
 
-    def __init__(self, machine: RedisMachine, network: Network, trace: Trace, who: str) -> None:
+    def __init__(self, machine: RedisMachine, network: Network, trace: Trace, shown: Shown, who: str) -> None:
+        self._machine = machine
         self._client = machine.client
+        self._shown = shown
         self._network = network
         self._trace = trace
         self._who = who
@@ -99,6 +111,9 @@ class SimulatedStore:
             self._trace.fail(f"{script.name} does not run: {error}")
         if script.name in SPOKEN_OF:
             self._trace.say(self._who, f"{script.name} {keys[0]} {args[0] if args else ''} -> {_short(reply)}")
+        if reply == b"READY" and args[0] == "ready":
+            for shard, fence in self._machine.readable([keys[0]]).items():
+                self._shown.is_readable(shard, fence)
         return reply
 
     def _evaluate(self, script: Script, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:

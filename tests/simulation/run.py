@@ -56,7 +56,7 @@ def simulate(seed: int, machine: RedisMachine) -> Outcome:
     """Runs a seed. The server is flushed first, and left as the seed left it."""
     machine.flush()
     start = Random(seed)  # noqa: S311
-    start_ms = int(MONTH_END.timestamp() * 1000) - int(start.choice((0, 1, 20)) * start.random() * 86_400_000)
+    start_ms = int(MONTH_END.timestamp() * 1000) - int(start.choice((-0.2, 1, 20)) * start.random() * 86_400_000)
     world = World(seed, machine, start_ms)
     with patch.multiple(dedupe, **SMALL_SETS), _critical_is_violation(world.trace):
         _run(world, _story(world))

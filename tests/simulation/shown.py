@@ -15,7 +15,18 @@ class Shown:
         self._trace = trace
         self._usage: defaultdict[str, Seen] = defaultdict(dict)
         self._keys: set[str] = set()
+        self._readable: dict[str, int] = {}
         self.answers = 0
+
+    def lost(self, readable: dict[str, int]) -> None:
+        """Redis is about to lose state: shards that could be read, and how far they were counted."""
+        for shard, fence in readable.items():
+            self._readable[shard] = max(fence, self._readable.get(shard, 0))
+
+    def is_readable(self, shard: str, fence: int) -> None:
+        """A shard may be read again."""
+        if fence < self._readable.get(shard, 0):
+            self._trace.fail(f"{shard} is ready at {fence}, but was read at {self._readable[shard]}")
 
     def unrest(self, answers: int) -> str:
         """Empty once some more answers than so many have been given."""

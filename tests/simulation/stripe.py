@@ -24,6 +24,14 @@ SUMMARY_LAG_MS = 2 * 3600 * 1000
 ANSWERS_SHARE = 0.15  # of calls in a storm that end in 409, 429, 500 or a time-out
 
 
+Minute = tuple[str, str, int]
+
+
+def minute_of(row: Row) -> Minute:
+    """What a summary can tell apart: customer, meter, minute."""
+    return row.customer, row.meter, row.timestamp // 60
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """A meter event that Stripe counts."""
@@ -43,10 +51,10 @@ class SimulatedStripe:
         self._random = random
         self._trace = trace
         self._bodies: dict[str, tuple[object, ...]] = {}
-        self._visible_ms: defaultdict[str, int] = defaultdict(int)
+        self._visible_ms: defaultdict[Minute, int] = defaultdict(int)
         self.accepted: list[Accepted] = []
         self.customers: set[str] = set()
-        self.asked_ms: dict[tuple[str, str], int] = {}
+        self.asked_ms: dict[tuple[str, Minute], int] = {}
         self.watch: Callable[[str, Row, str], None] = lambda who, row, identifier: None
         self.count: Callable[[Accepted], None] = lambda accepted: None
 
@@ -66,7 +74,7 @@ class SimulatedStripe:
         """A summary: it may lack what is younger than two hours, but never loses what it once showed."""
 
         def serve() -> int:
-            now, key = self._time.now_ms(), row.minute_key
+            now, key = self._time.now_ms(), minute_of(row)
             if self._weather.chance(ANSWERS_SHARE):
                 raise stripe.APIConnectionError("the connection broke")
             known = max(self._visible_ms[key], now - SUMMARY_LAG_MS)
@@ -76,13 +84,13 @@ class SimulatedStripe:
             return shown
 
         units = await self._network.call(Server.STRIPE, serve, lambda: stripe.APIConnectionError("no answer"))
-        self.asked_ms[who, row.minute_key] = self._time.now_ms()
+        self.asked_ms[who, minute_of(row)] = self._time.now_ms()
         return units
 
-    def held(self, minute_key: str, until_ms: int) -> int:
+    def held(self, minute: Minute, until_ms: int) -> int:
         """Units accepted for a customer, meter and minute up to a moment."""
         return sum(
-            each.row.value for each in self.accepted if each.row.minute_key == minute_key and each.at_ms <= until_ms
+            each.row.value for each in self.accepted if minute_of(each.row) == minute and each.at_ms <= until_ms
         )
 
     def by_bucket(self) -> Counter[str]:

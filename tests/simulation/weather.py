@@ -51,15 +51,16 @@ class Weather:
         self._random = random
         self.strikes: Callable[[Owner, bool], None] | None = None
         self.away: set[Server] = set()
+        self._violence = random.choice((0.1, 0.5, 1.0))
         self._odds = {server: self._draw() for server in Server}
         self._calm = False
 
     def _draw(self) -> Odds:
-        pick, often = self._random.random, self._random.choice
+        pick, often = lambda: self._violence * self._random.random(), self._random.choice
         return Odds(
             lost_request=often((0, 0, 0.01, 0.05)) * pick(),
             lost_reply=often((0, 0.02, 0.05, 0.15)) * pick(),
-            late=often((0, 0, 0.02, 0.1)) * pick(),
+            late=often((0, 0.02, 0.1, 0.3)) * pick(),
             crash=often((0, 0.002, 0.01, 0.03)) * pick(),
             pause=often((0, 0.002, 0.01, 0.03)) * pick(),
             leg=often((0.002, 0.01, 0.05, 0.2)),

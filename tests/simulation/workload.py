@@ -16,6 +16,7 @@ from tests.simulation.truth import Meant
 
 METERS = 3
 HOUR = 3600
+BACKLOG_SHARE = 0.3  # of seeds: most events are days old, and belong to a period that can't be billed any more
 OLDEST = 34 * 24 * HOUR
 BROKEN = (
     b"",
@@ -38,11 +39,13 @@ class Workload:
     published: list[bytes]
     sent: int = 0
     meters: int = 0
+    backlog: bool = False
 
     def __post_init__(self) -> None:
         """Some seeds know few accounts and meters, so that much happens to each."""
         self.accounts = self.accounts[: self.random.randint(1, len(self.accounts))]
         self.meters = self.random.randint(1, METERS)
+        self.backlog = self.random.random() < BACKLOG_SHARE
 
     async def run(self, events: int, seconds: float) -> None:
         """Publishes until all are acknowledged."""
@@ -102,6 +105,8 @@ class Workload:
     def _lateness(self) -> int:
         """Seconds, negative for the future: mostly small, sometimes at the bounds of what is counted."""
         chance = self.random.random()
+        if self.backlog and chance < 0.7:
+            return self.random.randint(0, 8 * 24 * HOUR)
         if chance < 0.55:
             return self.random.randint(0, 30)
         if chance < 0.8:
