@@ -7,6 +7,7 @@ from faust import Worker
 from prometheus_client import CollectorRegistry
 
 from aggregator.app import create_app
+from aggregator.metrics import AggregatorMetrics
 from aggregator.settings import AggregatorSettings
 from runtime.logs import configure_logging
 from runtime.monitor import Pulse, start_monitor
@@ -31,10 +32,11 @@ def main() -> None:
         asyncio.run(_check_redis(settings))
     except (TopicMismatchError, RedisUnsafeError) as error:
         sys.exit(f"aggregator: {error}")
-    pulse = Pulse()
+    pulse, registry = Pulse(), CollectorRegistry()
+    app = create_app(settings, pulse, AggregatorMetrics(registry))
     if settings.http_port:
-        start_monitor(settings.http_host, settings.http_port, CollectorRegistry(), pulse)
-    worker = Worker(create_app(settings, pulse), quiet=True, redirect_stdouts=False, override_logging=False)
+        start_monitor(settings.http_host, settings.http_port, registry, pulse)
+    worker = Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
     worker.execute_from_commandline()
 
 

@@ -15,6 +15,7 @@ from yarl import URL
 from aggregator.consumer import GIVE_UP_SECONDS, RETRIABLE, BatchConsumer, BatchTransport, PartitionBatch
 from aggregator.dispatch import Dispatcher
 from aggregator.fold import Fold
+from aggregator.metrics import AggregatorMetrics
 from aggregator.publisher import KafkaPublisher, SilentPublisher
 from aggregator.readiness import FOLDED_LOGS, ReadinessLoop
 from aggregator.settings import AggregatorSettings
@@ -89,7 +90,7 @@ class FaustShards:
         self._consumer().resync(TP(self._topics[log], shard), reason)
 
 
-def create_app(settings: AggregatorSettings, pulse: Pulse) -> AggregatorApp:
+def create_app(settings: AggregatorSettings, pulse: Pulse, metrics: AggregatorMetrics) -> AggregatorApp:
     """The whole aggregator, ready to be run by a Faust worker; it beats `pulse` while it gets on."""
     names = TopicNames(settings.topic_prefix)
     topics = dict(zip(FOLDED_LOGS, (names.usage, names.accounts, names.api_keys), strict=True))
@@ -102,7 +103,13 @@ def create_app(settings: AggregatorSettings, pulse: Pulse) -> AggregatorApp:
         if tp.topic == names.usage:
             usage = UsageTopics(names.usage, names.dead_letters)
             return UsageFold(
-                shard, usage, settings.partitions, app.publisher, _incarnation, stop_ratio=settings.reject_stop_ratio
+                shard,
+                usage,
+                settings.partitions,
+                app.publisher,
+                _incarnation,
+                stop_ratio=settings.reject_stop_ratio,
+                folded=metrics.folded,
             )
         log = next(log for log, topic in topics.items() if topic == tp.topic)
         return TableFold(shard, log, (tp.topic, names.dead_letters), app.publisher, _incarnation)
@@ -126,7 +133,7 @@ def create_app(settings: AggregatorSettings, pulse: Pulse) -> AggregatorApp:
 
     @app.task  # type: ignore[untyped-decorator]
     async def keep_ready() -> None:
-        loop = ReadinessLoop(FaustShards(app, topics), ledger.shard, beat=pulse.beat)
+        loop = ReadinessLoop(FaustShards(app, topics), ledger.shard, beat=pulse.beat, watch=metrics)
         await loop.run(RETRIABLE, GIVE_UP_SECONDS)
 
     @app.timer(COMMIT_SECONDS)  # type: ignore[untyped-decorator]

@@ -25,6 +25,13 @@ class ReadyKeeper:
         self._note: Note | None = None
         self._ends: Mapping[Log, int] | None = None
         self._asked_ms = 0
+        self._last_ends: Mapping[Log, int] = {}
+        self.ready = False
+        self.as_of: float | None = None
+
+    def lags(self, applied: Mapping[Log, int]) -> dict[Log, int]:
+        """How many offsets each log was last known to be ahead of what is folded."""
+        return {log: max(0, end - applied.get(log, 0)) for log, end in self._last_ends.items()}
 
     async def wants_ends(self) -> bool:
         """Takes the note if there is none; True if the logs' ends must be read now."""
@@ -34,7 +41,8 @@ class ReadyKeeper:
 
     def learn_ends(self, ends: Mapping[Log, int], asked_ms: int) -> None:
         """The logs' last stable offsets, asked for at `asked_ms` (Unix milliseconds), after the note."""
-        self._ends, self._asked_ms = ends, asked_ms
+        self._ends = self._last_ends = ends
+        self._asked_ms = asked_ms
 
     async def mark(self) -> Readiness:
         """Tries to set the mark; starts over with new ends where it is set, from the note where that broke."""
@@ -43,8 +51,10 @@ class ReadyKeeper:
         result = await mark_ready(self._shard, ReadyMark.USAGE, self._note, self._ends, as_of_ms=self._asked_ms)
         if result is not Readiness.BEHIND:
             self._ends = None
+        if result is Readiness.READY:
+            self.ready, self.as_of = True, self._asked_ms / 1000
         if result is Readiness.CHANGED:
-            self._note = None
+            self.ready, self._note = False, None
         return result
 
 
@@ -68,6 +78,18 @@ class OwnedShards(Protocol):
         ...
 
 
+class ShardWatch(Protocol):
+    """Is shown how shards stand."""
+
+    def shard(self, number: int, *, ready: bool, as_of: float | None, lags: Mapping[Log, int]) -> None:
+        """`as_of` in Unix seconds: when the shard was last known to be caught up; `lags` in offsets."""
+        ...
+
+    def release(self, numbers: set[int]) -> None:
+        """These shards are another process's now."""
+        ...
+
+
 class ReadinessLoop:
     """Takes all owned shards through their marks, for ever."""
 
@@ -78,13 +100,15 @@ class ReadinessLoop:
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         beat: Callable[[], None] = lambda: None,
+        watch: ShardWatch | None = None,
     ) -> None:
-        """`beat` is called after every turn that went well."""
+        """`beat` is called after every turn that went well; `watch` is shown how each shard stands."""
         self._owned = owned
         self._shard = shard
         self._pause = pause
         self._now_ms = now_ms
         self._beat = beat
+        self._watch = watch
         self._keepers: dict[int, ReadyKeeper] = {}
 
     async def run(self, retriable: tuple[type[Exception], ...], give_up_seconds: float) -> None:
@@ -106,6 +130,8 @@ class ReadinessLoop:
     async def turn(self) -> bool:
         """One look at every owned shard; True if all were ready."""
         held = self._owned.shards()
+        if self._watch is not None:
+            self._watch.release(self._keepers.keys() - held)
         self._keepers = {number: self._keepers.get(number) or ReadyKeeper(self._shard(number)) for number in held}
         asking = {number for number, keeper in self._keepers.items() if await keeper.wants_ends()}
         if asking:
@@ -118,6 +144,8 @@ class ReadinessLoop:
     async def _mark(self, number: int, keeper: ReadyKeeper) -> Readiness:
         known = self._owned.applied(number)
         result = await keeper.mark()
+        if self._watch is not None:
+            self._watch.shard(number, ready=keeper.ready, as_of=keeper.as_of, lags=keeper.lags(known))
         if result is Readiness.READY:
             return result
         fences = (await read_state(self._shard(number))).fences

@@ -1,5 +1,6 @@
 """The fold of the usage log into one shard."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,6 +24,10 @@ class UsageTopics:
     dead_letters: str
 
 
+# A batch, how many of its identities the state knew already, and the seconds it took.
+Folded = Callable[[UsageBatch, int, float], None]
+
+
 class UsageFold:
     """Counts one partition. Between calls it remembers what the last answer said of the shard's dedupe blocks.
 
@@ -37,8 +42,9 @@ class UsageFold:
         publisher: Publisher,
         make_incarnation: Callable[[], str],
         stop_ratio: float = STOP_RATIO,
+        folded: Folded = lambda *_: None,
     ) -> None:
-        """`stop_ratio` is the share of rejects from which a full window of records is an outage."""
+        """`stop_ratio` is the share of rejects that is an outage; `folded` is told of every batch that was counted."""
         self._shard = shard
         self._topics = topics
         self._partitions = partitions
@@ -46,6 +52,7 @@ class UsageFold:
         self._make_incarnation = make_incarnation
         self._high_ms = 0
         self._stop_ratio = stop_ratio
+        self._folded = folded
         self._window = DedupeWindow()
         self._rejects = RejectWindow()
         self._folded_before = 0
@@ -76,13 +83,14 @@ class UsageFold:
         return answer
 
     async def _apply_batch(self, batch: UsageBatch) -> Answer:
-        rejects = self._rejects_after(batch)
+        since, rejects = time.perf_counter(), self._rejects_after(batch)
         outgoing = self._outgoing(batch)
         if outgoing:
             await self._publisher.publish(outgoing)
         answer = await apply_usage(self._shard, batch, self._window, rejects)
         if answer.applied:
             self._rejects = rejects
+            self._folded(batch, answer.value, time.perf_counter() - since)
             remembered = sum(len(group.members) for group in batch.groups.values()) - answer.value
             self._high_ms = batch.high_ms
             self._window.remember(batch.block, remembered)

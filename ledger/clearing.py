@@ -22,25 +22,25 @@ class ClearingLostError(Exception):
     """Another clearing of the same shard has begun, or has ended this one: leave the shard to it."""
 
 
-async def clear_shard(client: "Redis | RedisCluster", shard: Shard, *, token: str, now_ms: int) -> AsyncIterator[int]:
+async def clear_shard(client: "Redis | RedisCluster", shard: Shard, *, nonce: str, now_ms: int) -> AsyncIterator[int]:
     """Removes everything that the shard has, its fences last; gives the number of keys removed so far.
 
     Args:
         client: what the shard's store runs on.
         shard: the shard; one whose clearing was left half-way is taken over.
-        token: names this clearing, and no other.
+        nonce: names this clearing, and no other.
         now_ms: Unix milliseconds, for whoever sees the mark.
 
     Raises:
         ClearingLostError: another clearing has taken over.
     """
-    await shard.run(_BEGIN, [], [token, now_ms])
+    await shard.run(_BEGIN, [], [nonce, now_ms])
     removed = 0
     yield removed
     async for names in scan_keys(client, shard.keys):
-        if names and not await shard.run(_CLEAR, names, [token]):
+        if names and not await shard.run(_CLEAR, names, [nonce]):
             raise ClearingLostError
         removed += len(names)
         yield removed
-    if not await shard.run(_END, [], [token]):
+    if not await shard.run(_END, [], [nonce]):
         raise ClearingLostError

@@ -93,7 +93,7 @@ class UsageBatch:
     end: int
     high_ms: int
     block: int
-    read: int = 0
+    records: Sequence[LogRecord] = ()
     duplicates: int = 0
     last: Mark | None = None
     rejected: list[Rejected] = field(default_factory=list)
@@ -101,6 +101,11 @@ class UsageBatch:
     counters: list[Counter] = field(default_factory=list)
     units: list[int] = field(default_factory=list)
     groups: dict[int, Group] = field(default_factory=dict)
+
+    @property
+    def read(self) -> int:
+        """How many records the run has."""
+        return len(self.records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,22 +140,22 @@ def usage_batches(
         block = block_of(max(high_ms, records[0].timestamp if records else 0))
         run = list(takewhile(lambda record: block_of(max(high_ms, record.timestamp)) <= block, records))  # noqa: B023
         rest = records[len(run) :]
-        batch = UsageBatch(partition, start, rest[0].offset if rest else interval.end, high_ms, block)
-        _decide(batch, run, partitions, set_groups)
+        batch = UsageBatch(partition, start, rest[0].offset if rest else interval.end, high_ms, block, run)
+        _decide(batch, partitions, set_groups)
         yield batch
         if not rest:
             return
         start, records, high_ms = batch.end, rest, batch.high_ms
 
 
-def _decide(batch: UsageBatch, records: Sequence[LogRecord], partitions: int, set_groups: int) -> None:
+def _decide(batch: UsageBatch, partitions: int, set_groups: int) -> None:
     """One pass over the records; local names because this loop is what the aggregator's time is spent in."""
     seen: set[int] = set()
     index: dict[tuple[str, int, int], int] = {}
     units, groups, partition = batch.units, batch.groups, batch.partition
     high_ms, oldest_ms_block = batch.high_ms, oldest_block(batch.block)
     duplicates = 0
-    for record in records:
+    for record in batch.records:
         high_ms = max(high_ms, record.timestamp)
         origin_ms = origin_time(record) if record.headers else None
         event = read_event(record.value, high_ms if origin_ms is None else origin_ms)
@@ -179,10 +184,10 @@ def _decide(batch: UsageBatch, records: Sequence[LogRecord], partitions: int, se
         group.members.append(member)
         group.corrections.append(at)
         group.corrections.append(quantity)
-    batch.high_ms, batch.duplicates, batch.read = high_ms, duplicates, len(records)
+    batch.high_ms, batch.duplicates = high_ms, duplicates
     batch.counters = [Counter(*key) for key in index]
-    if records:
-        batch.last = mark_of(records[-1])
+    if batch.records:
+        batch.last = mark_of(batch.records[-1])
 
 
 def origin_time(record: LogRecord) -> int | None:

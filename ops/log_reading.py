@@ -64,9 +64,23 @@ class LogReader:
         return {each.partition: Bounds(earliest[each], ends[each]) for each in partitions}
 
     def offsets_at(self, topic: str, time_ms: int) -> dict[int, int | None]:
-        """Each partition's first offset whose append time is `time_ms` (Unix ms) or later; None for none."""
+        """Each partition's first offset whose append time is `time_ms` (Unix ms) or later; None for none.
+
+        A broker also answers none where the record that it finds was cut off the log's head: the log begins later.
+        """
         found = self._consumer.offsets_for_times(dict.fromkeys(self._partitions(topic), time_ms))
-        return {place.partition: None if at is None else at.offset for place, at in found.items()}
+        offsets = {place.partition: None if at is None else at.offset for place, at in found.items()}
+        if None in offsets.values():
+            for partition, held in self.bounds(topic).items():
+                begins_ms = self.begins_at(topic, partition, held) if offsets[partition] is None else None
+                if begins_ms is not None and begins_ms >= time_ms:
+                    offsets[partition] = held.earliest
+        return offsets
+
+    def begins_at(self, topic: str, partition: int, held: Bounds) -> int | None:
+        """The append time (Unix ms) of the first record that a partition holds; None if it holds none."""
+        first = next(self.read(topic, partition, *held), None)
+        return first[0].timestamp if first else None
 
     def read(self, topic: str, partition: int, start: int, end: int) -> Iterator[list[LogRecord]]:
         """The records of [start, end), in order; offsets may jump (transactions, compaction).

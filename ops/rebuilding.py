@@ -89,7 +89,7 @@ class Rebuild:
         removed = 0
         try:
             async for removed in clear_shard(
-                self._client, shard, token=uuid4().hex, now_ms=time.time_ns() // 1_000_000
+                self._client, shard, nonce=uuid4().hex, now_ms=time.time_ns() // 1_000_000
             ):
                 self._progress(f"shard {shard.number}: clearing, {removed:,} keys so far")
         except ClearingLostError as error:

@@ -62,7 +62,7 @@ class PushFolder:
             if reached is None:
                 return None
             fence = reached
-        await self._log.read(number, end, end)
+        await self._log.read(number, end, end)  # nothing there; but what troubles the group is raised here
         result = await mark_ready(self._shard, ReadyMark.PUSHES, note, {Log.PUSHES: end}, as_of_ms=moment.wall_ms)
         if result is not Readiness.READY:  # flushed or failed over in between
             self._fence = None

@@ -9,6 +9,9 @@ from runtime.kafka import async_options
 from stripe_sync.settings import StripeSyncSettings
 
 SESSION_MS = 10_000
+# aiokafka takes a member that does not poll out of the group, and never lets it back in; a member without shards has
+# nothing to poll, and is there to take over. It is the heartbeat that tells who is alive.
+POLL_INTERVAL_MS = 2**31 - 1
 
 
 def group_consumer(settings: StripeSyncSettings) -> AIOKafkaConsumer:
@@ -22,6 +25,7 @@ def group_consumer(settings: StripeSyncSettings) -> AIOKafkaConsumer:
         isolation_level="read_committed",
         session_timeout_ms=SESSION_MS,
         heartbeat_interval_ms=2_000,
+        max_poll_interval_ms=POLL_INTERVAL_MS,
         **async_options(settings),
     )
 

@@ -63,7 +63,7 @@ class KafkaPushLog:
         place = TopicPartition(self._topic, shard)
         if self._position.get(shard) != start:
             self._consumer.seek(place, start)
-        timeout_ms = POLL_MS if start < end else 0  # even with nothing to read: it tells the group we are alive
+        timeout_ms = POLL_MS if start < end else 0
         fetched: list[Any] = (await self._consumer.getmany(place, timeout_ms=timeout_ms)).get(place, [])
         self._position[shard] = fetched[-1].offset + 1 if fetched else start
         return [Entry(record.offset, record.timestamp, record.value) for record in fetched if record.offset < end]

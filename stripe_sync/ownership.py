@@ -67,7 +67,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         await self.release(set(self._tasks))
 
     async def _keep_running(self, shard: int) -> None:
-        delay, failing_since = FIRST_RETRY_SECONDS, self._clock.monotonic()
+        delay, failing_since = FIRST_RETRY_SECONDS, None
         while True:
             started = self._clock.monotonic()
             try:
@@ -77,7 +77,8 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
                 return
             except RETRIABLE as error:
                 now = self._clock.monotonic()
-                if now - started > LAST_RETRY_SECONDS:  # it had been working: this is a new failure
+                # Longer than any time-out: it had been working, and this is a new failure.
+                if failing_since is None or now - started > GIVE_UP_SECONDS:
                     delay, failing_since = FIRST_RETRY_SECONDS, now
                 if now - failing_since > GIVE_UP_SECONDS:
                     self._fail(error)

@@ -32,7 +32,7 @@ class ShardWorker:
     life, is known before anything is decided. Rows are sent by tasks of their own: a slow one holds only itself.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - collaborators, wired once
         self,
         shard: Shard,
         push_log: PushLog,

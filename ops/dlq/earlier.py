@@ -18,6 +18,8 @@ from ops.dlq.planning import Fate, Planned, Redrive
 from ops.log_reading import LogReader
 from runtime.settings import KafkaSettings
 
+_NEVER_MS = 1 << 62  # all was cut
+
 
 def check_counted_before(settings: KafkaSettings, planned: Sequence[Planned], redrive: Redrive) -> list[Planned]:
     """The plan, with those letters held back that were counted before, or of which the log can't tell any more.
@@ -72,9 +74,8 @@ def _begins_ms(reader: LogReader, topic: str, partition: int) -> int:
     held = reader.bounds(topic)[partition]
     if held.earliest == 0:
         return 0
-    for records in reader.read(topic, partition, held.earliest, held.end):
-        return records[0].timestamp
-    return 1 << 62  # everything was cut
+    begins_ms = reader.begins_at(topic, partition, held)
+    return _NEVER_MS if begins_ms is None else begins_ms
 
 
 def _counted(reader: LogReader, topic: str, partition: int, members: Mapping[int, int], until_ms: int) -> set[int]:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 import pytest
 from faust.types import TP
+from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 
 from aggregator.app import create_app
 from aggregator.consumer import BatchConsumer, PartitionBatch, Place
+from aggregator.metrics import AggregatorMetrics
 from aggregator.positions import LogBounds
 from aggregator.settings import AggregatorSettings
 from metering.counting import Interval
@@ -38,6 +40,10 @@ class FakeThread:
     async def highwaters(self, *tps: TP) -> dict[TP, int]:
         """And end at 1,000."""
         return dict.fromkeys(tps, 1000)
+
+    async def committed(self, tps: set[TP]) -> dict[TP, int]:
+        """Kafka was never told anything."""
+        return dict.fromkeys(tps, 0)
 
     async def begin(self, places: Mapping[TP, Place]) -> None:
         """New chains."""
@@ -87,7 +93,7 @@ class Bench:
 @pytest.fixture
 async def bench() -> Bench:
     """A consumer that has just been assigned two partitions."""
-    app = create_app(AggregatorSettings(), Pulse())
+    app = create_app(AggregatorSettings(), Pulse(), AggregatorMetrics(CollectorRegistry()))
 
     async def ignore(*_: Iterable[TP]) -> None:
         """What Faust would do."""

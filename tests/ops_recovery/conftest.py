@@ -24,7 +24,7 @@ def booted(
         system = System(kafka_bootstrap, server.url, prefix, directory)
         try:
             system.boot()
-            system.publisher.publish(ACCOUNTS, 3000, duplicates=0.05, rejects=0.02)
+            system.publisher.publish(ACCOUNTS, 1000, duplicates=0.05, rejects=0.02)
             system.publisher.flush()
             system.expect_exact()
             yield system
@@ -41,4 +41,4 @@ def system(booted: System) -> Iterator[System]:
     yield booted
     running = booted.running()
     assert all(running.values()), {name: booted.log(name)[-3000:] for name, alive in running.items() if not alive}
-    eventually(lambda: booted.billing("status").returncode == 0, what="a status that needs nobody")
+    eventually(lambda: booted.billing("status").exit_code == 0, what="a status that needs nobody")

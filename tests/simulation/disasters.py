@@ -14,7 +14,7 @@ from tests.simulation.world import World
 
 HOUR = 3600.0
 DAY = 24 * HOUR
-MEAN_SECONDS = (0.7, 1.5, 3.0)
+MEAN_SECONDS = (1.0, 2.0, 4.0)
 JUNK = ((None, b"{}"), (b"a0", b"{"), (b"a0", b'{"anchor":-1}'))
 
 
@@ -37,6 +37,7 @@ class Disasters:
             self._stop,
             self._sleep_for_hours,
             self._sleepwalk,
+            self._flush_behind_a_back,
             self._move_broker_clock,
             self._move_process_clock,
             self._take_server_away,
@@ -47,13 +48,15 @@ class Disasters:
         )
         self._weights = {each: self._random.choice((0, 1, 1, 3)) for each in possible}
         self._weights[self._take_snapshot] = 2 * self._weights[self._fail_over]
+        if (only := world.scenario.disasters) is not None:
+            self._weights = {each: int(_name(each) in only) for each in possible}
 
     async def run(self) -> None:
         """Until it is cancelled."""
         while any(self._weights.values()):
             await asyncio.sleep(self._random.expovariate(1 / self._mean_seconds))
             (disaster,) = self._random.choices(list(self._weights), list(self._weights.values()))
-            self._world.happened[disaster.__name__.strip("_")] += 1
+            self._world.happened[_name(disaster)] += 1
             disaster()
 
     def _say(self, what: str) -> None:
@@ -92,15 +95,10 @@ class Disasters:
             self._world.pause(self._random.choice(living), self._random.uniform(0.1, 10))
 
     def _sleep_for_hours(self) -> None:
-        self._leap(self._random.choice((1, 21.9, 22.1, 24.1, 26)) * HOUR)
+        self._world.leap(self._random.choice((1, 21.9, 22.1, 24.1, 26)) * HOUR)
 
     def _sleep_for_days(self) -> None:
-        self._leap(self._random.uniform(2, 9) * DAY)
-
-    def _leap(self, seconds: float) -> None:
-        self._say(f"{seconds / HOUR:.1f} hours pass")
-        self._world.network.deliver_now(Server.STRIPE)
-        self._world.time.leap(seconds)
+        self._world.leap(self._random.uniform(2, 9) * DAY)
 
     def _sleepwalk(self) -> None:
         """A worker is paused while hours pass, and does not know that others went on with its work."""
@@ -108,7 +106,14 @@ class Disasters:
         if workers:
             self._world.pause(self._random.choice(workers), self._random.uniform(7, 14))
             hours = self._random.choice((1, 3, 21.9))
-            self._world.loop.later(self._random.uniform(5, 7), lambda: self._leap(hours * HOUR))
+            self._world.loop.later(self._random.uniform(5, 7), lambda: self._world.leap(hours * HOUR))
+
+    def _flush_behind_a_back(self) -> None:
+        """Redis loses everything while an aggregator is paused, which then goes on with what it knew."""
+        aggregators = [life for life in self._living() if life.name.startswith("aggregator")]
+        if aggregators:
+            self._world.pause(self._random.choice(aggregators), self._random.uniform(2, 8))
+            self._world.loop.later(self._random.uniform(1, 6), self._flush)
 
     def _move_broker_clock(self) -> None:
         log = self._world.kafka.logs[self._random.choice(sorted(self._world.kafka.logs))]
@@ -139,3 +144,7 @@ class Disasters:
     def _write_junk(self) -> None:
         place = (names.ACCOUNT_TABLE, self._random.randrange(names.PARTITIONS))
         self._world.kafka.land(Appending(place, *self._random.choice(JUNK)))
+
+
+def _name(disaster: Callable[[], None]) -> str:
+    return disaster.__name__.strip("_")

@@ -9,7 +9,6 @@ from tests.simulation.loop import State, VirtualLoop
 from tests.simulation.trace import Trace
 from tests.simulation.weather import Weather
 
-
 SLOW_SHARE = 0.3
 SLOW_SECONDS = 6.0
 SOON_SECONDS = 0.3
@@ -29,7 +28,9 @@ class Member(Protocol):
 class Group:
     """Assigns shards anew whenever it is asked to. Who is paused is not told, and goes on believing."""
 
-    def __init__(self, name: str, shards: int, loop: VirtualLoop, random: Random, weather: Weather, trace: Trace) -> None:
+    def __init__(
+        self, name: str, shards: int, loop: VirtualLoop, random: Random, weather: Weather, trace: Trace
+    ) -> None:
         self._name = name
         self._shards = shards
         self._loop = loop

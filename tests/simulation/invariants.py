@@ -97,7 +97,9 @@ class Invariants:
         self._same(shard, "units by day", shard.days(), dict(days))
         missing = truth.dead - self._dead_letters(names.USAGE, shard.number)
         if missing:
-            self._world.trace.fail(f"shard {shard.number}: its fence has passed {missing}, but no dead letter is written")
+            self._world.trace.fail(
+                f"shard {shard.number}: its fence has passed {missing}, but no dead letter is written"
+            )
 
     def _check_pushes(self, shard: Photo) -> None:
         counted = self.usage[shard.number].up_to(shard.fence(Log.USAGE)).bucket_units()
@@ -163,7 +165,11 @@ class Invariants:
 
     def _current(self, account: str) -> Account:
         log = self._world.kafka.logs[names.ACCOUNT_TABLE, self._home[account]]
-        values = [each.value for each in log.records if each.key == account.encode() and each.value and b"customer" in each.value]
+        values = [
+            each.value
+            for each in log.records
+            if each.key == account.encode() and each.value and b"customer" in each.value
+        ]
         return Account.model_validate_json(values[-1]) if values else Account()
 
     def check_end(self) -> None:
@@ -173,14 +179,16 @@ class Invariants:
         held = self._world.stripe.by_bucket()
         for number in range(names.PARTITIONS):
             state, count = self._fold(self.pushes[number]), self.usage[number].whole()
-            missing = Counter({name: units - state.claimed.get(name, 0) for name, units in count.bucket_units().items()})
+            missing = Counter(
+                {name: units - state.claimed.get(name, 0) for name, units in count.bucket_units().items()}
+            )
             for identifier, parked in state.parked.items():
                 if identifier not in accepted:
                     missing[parked.row.bucket_key] += parked.row.value
             for bucket, units in count.bucket_units().items():
                 if held[bucket] + missing[bucket] != units:
-                    self._world.trace.fail(f"{bucket}: counted {units}, Stripe holds {held[bucket]}, {missing[bucket]} wait")
+                    self._world.trace.fail(
+                        f"{bucket}: counted {units}, Stripe holds {held[bucket]}, {missing[bucket]} wait"
+                    )
             if self._dead_letters(names.USAGE, number) != count.dead:
                 self._world.trace.fail(f"shard {number}: dead letters are not the invalid records {sorted(count.dead)}")
-
-

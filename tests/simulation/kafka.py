@@ -1,4 +1,4 @@
-"""A broker: partitioned logs whose offsets may jump, whose clocks may step back, whose appends may land late or twice."""
+"""A broker: partitioned logs whose offsets may jump, whose clocks may step back, whose appends may land late."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -78,6 +78,7 @@ class SimulatedKafka:
         self._trace = trace
         self.gaps: set[str] = set()
         self.logs: dict[Place, PartitionLog] = {}
+        self._committed: dict[Place, int] = {}
 
     def create(self, topic: str, partitions: int) -> None:
         """Makes a topic."""
@@ -91,7 +92,7 @@ class SimulatedKafka:
             if self._weather.chance(0.01):
                 self.land(appending)
 
-        await self._network.call(Server.KAFKA, land, KafkaTimeoutError)
+        await self._network.call(Server.APPEND, land, KafkaTimeoutError)
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
         """Earliest and last stable offsets."""
@@ -101,6 +102,17 @@ class SimulatedKafka:
             lambda: {place: (self.logs[place].earliest, self.logs[place].stable_end) for place in wanted},
             KafkaTimeoutError,
         )
+
+    async def committed(self, places: Iterable[Place]) -> dict[Place, int]:
+        """What the aggregators' group has committed; 0 for nothing."""
+        wanted = list(places)
+        return await self._network.call(
+            Server.KAFKA, lambda: {place: self._committed.get(place, 0) for place in wanted}, KafkaTimeoutError
+        )
+
+    async def commit(self, offsets: dict[Place, int]) -> None:
+        """Commits for the aggregators' group."""
+        await self._network.call(Server.KAFKA, lambda: self._committed.update(offsets), KafkaTimeoutError)
 
     def land(self, appending: Appending) -> Record:
         """The record is in the log, at the broker's time."""

@@ -3,30 +3,39 @@
 A mutant that no longer fits the product's source fails at once, so that none of them dies quietly.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha1
 from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-import aggregator.usage_fold
 import ledger.pushes
 import ledger.reading
 import ledger.ready
 import ledger.usage
 import stripe_sync.sender
+from aggregator.publisher import Message
 from aggregator.usage_fold import UsageFold
+from ledger.answer import Answer
 from ledger.reading import NotReadyError
 from ledger.script import Script
+from metering.counting import UsageBatch
 from metering.dedupe import DedupeWindow
 from metering.push_log import InFlight, encode
 from metering.row import Row
 from stripe_sync.folder import Moment
 from stripe_sync.shard_worker import ShardWorker
+from tests.simulation.scenario import ANY, Scenario
 
 Mutant = Callable[[], Any]
-MUTANTS: dict[str, Mutant] = {}
+MUTANTS: dict[str, tuple[Mutant, Scenario]] = {}
+
+FORGETFUL = Scenario(violence=0.05, disasters=("flush_behind_a_back", "rebalance", "flush"))
+LAGGING = Scenario(violence=0.05, disasters=("take_snapshot", "fail_over"))
+SLEEPY = Scenario(violence=0.2, disasters=("sleepwalk", "sleep_for_hours", "rebalance"))
+PILED_UP = Scenario(violence=0.05, late_appends=0.3, disasters=("rebalance",), backlog=True)
+OVERDUE = Scenario(violence=0.6, disasters=("sleep_for_hours", "take_server_away"), backlog=True)
 
 
 def _script(module: ModuleType, name: str, *changes: tuple[str, str]) -> Any:
@@ -40,25 +49,40 @@ def _script(module: ModuleType, name: str, *changes: tuple[str, str]) -> Any:
     return patch.object(module, name, Script(script.name, source, sha))
 
 
-def mutant(make: Mutant) -> Mutant:
-    """Enters a mutant under its function's name."""
-    MUTANTS[make.__name__] = make
-    return make
+class PutOff:
+    """A publisher that writes nothing yet."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Keeps them."""
+        self.messages += messages
 
 
-@mutant
+def mutant(scenario: Scenario = ANY) -> Callable[[Mutant], Mutant]:
+    """Enters a mutant under its function's name, with the storm that asks for the guard it lacks."""
+
+    def enter(make: Mutant) -> Mutant:
+        MUTANTS[make.__name__] = (make, scenario)
+        return make
+
+    return enter
+
+
+@mutant()
 def usage_fence_is_not_checked() -> Any:
     """A batch is counted wherever the shard stands."""
     return _script(ledger.usage, "_APPLY", ("if fence ~= ARGV[1] then", "if false then"))
 
 
-@mutant
+@mutant()
 def only_the_current_block_is_looked_up() -> Any:
     """Duplicates of last week are counted."""
     return patch.object(DedupeWindow, "earlier", lambda self, block: {})
 
 
-@mutant
+@mutant()
 def rows_are_sent_before_the_log_is_read_back() -> Any:
     """A worker trusts what it has just appended."""
 
@@ -79,41 +103,39 @@ def rows_are_sent_before_the_log_is_read_back() -> Any:
     return patch.object(ShardWorker, "_plan", plan)
 
 
-@mutant
+@mutant(FORGETFUL)
 def ready_ignores_the_incarnation() -> Any:
     """A flushed shard is marked by who noted it before."""
     line = "if redis.call('HGET', KEYS[1], 'incarnation') ~= ARGV[3] then return 'CHANGED' end"
     return _script(ledger.ready, "_MARK", (line, ""))
 
 
-@mutant
+@mutant(LAGGING)
 def ready_ignores_the_replication_id() -> Any:
     """Readers see a shard of which an older replica has taken over."""
     old = "fences[1] ~= string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')"
     return _script(ledger.reading, "_READ_USAGE", (old, "not fences[1]"))
 
 
-@mutant
+@mutant(SLEEPY)
 def old_rows_are_sent_blindly() -> Any:
     """The 22 hours are forgotten."""
     return patch.object(stripe_sync.sender, "RESEND_SECONDS", 10**9)
 
 
-@mutant
+@mutant(SLEEPY)
 def the_window_is_not_checked() -> Any:
     """Who wakes after hours sends what it was about to send."""
     return patch.object(stripe_sync.sender, "WINDOW_SECONDS", 10**9)
 
 
-@mutant
+@mutant(PILED_UP)
 def held_rows_are_not_checked() -> Any:
     """A row is accepted whatever is unresolved."""
-    return _script(
-        ledger.pushes, "_PREPARED", ("held ~= true and not held[1] and not held[2] and from", "from")
-    )
+    return _script(ledger.pushes, "_PREPARED", ("held ~= true and not held[1] and not held[2] and from", "from"))
 
 
-@mutant
+@mutant(OVERDUE)
 def minutes_do_not_conflict() -> Any:
     """Two unresolved rows of one customer, meter and minute: no summary tells them apart."""
 
@@ -127,31 +149,32 @@ def minutes_do_not_conflict() -> Any:
     return apart()
 
 
-@mutant
+@mutant()
 def a_prepared_does_not_wait_for_its_count() -> Any:
     """The push log is folded before the usage log has reached its rows."""
     line = "if tonumber(fences[2] or '0') < tonumber(ARGV[3]) then return {'WAIT', fences[1]} end"
     return _script(ledger.pushes, "_PREPARED", (line, ""))
 
 
-@mutant
+@mutant()
 def dead_letters_follow_the_fence() -> Any:
     """The fence passes a reject whose dead letter is not written yet."""
+    apply_batch = UsageFold._apply_batch
 
-    async def apply_batch(self: UsageFold, batch: Any) -> Any:
-        answer = await aggregator.usage_fold.apply_usage(self._shard, batch, self._window)
-        if answer.applied:
-            remembered = sum(len(group.members) for group in batch.groups.values()) - answer.value
-            self._high_ms = batch.high_ms
-            self._window.remember(batch.block, remembered)
-            if outgoing := self._outgoing(batch):
-                await self._publisher.publish(outgoing)
+    async def apply_first(self: UsageFold, batch: UsageBatch) -> Answer:
+        publisher, put_off = self._publisher, PutOff()
+        self._publisher = put_off
+        try:
+            answer = await apply_batch(self, batch)
+        finally:
+            self._publisher = publisher
+        await publisher.publish(put_off.messages)
         return answer
 
-    return patch.object(UsageFold, "_apply_batch", apply_batch)
+    return patch.object(UsageFold, "_apply_batch", apply_first)
 
 
-@mutant
+@mutant()
 def an_identifier_leaves_out_the_units() -> Any:
     """Two rows of one bucket have one identifier."""
 
@@ -161,14 +184,9 @@ def an_identifier_leaves_out_the_units() -> Any:
     return patch.object(Row, "identifier", identifier)
 
 
-def one_at_a_time() -> list[str]:
-    """The mutants' names."""
-    return list(MUTANTS)
-
-
 @contextmanager
-def living(name: str) -> Iterator[None]:
-    """The product with one guard less."""
-    with ExitStack() as stack:
-        stack.enter_context(MUTANTS[name]())
-        yield
+def living(name: str) -> Iterator[Scenario]:
+    """The product with one guard less, and the storm that it should not survive."""
+    make, scenario = MUTANTS[name]
+    with make():
+        yield scenario

@@ -63,7 +63,9 @@ class Operator:
         customer = f"cus_{account}_{self._next}"
         if known:
             self._world.stripe.customers.add(customer)
-        await self._write(names.ACCOUNT_TABLE, account, self.facts[account].model_copy(update={"customer": customer}).to_json())
+        await self._write(
+            names.ACCOUNT_TABLE, account, self.facts[account].model_copy(update={"customer": customer}).to_json()
+        )
 
     async def _write(self, topic: str, name: str, value: bytes) -> None:
         appending = Appending((topic, partition_of(name, names.PARTITIONS)), name.encode(), value)

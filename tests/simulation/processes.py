@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from faust.types import TP
+from redis.exceptions import RedisError
 
 from aggregator.app import FaustShards
 from aggregator.consumer import RETRIABLE, BatchConsumer
@@ -22,7 +23,6 @@ from api.shards import shard_of
 from api.usage import UsageReader
 from ledger.reading import NotReadyError, find_key
 from ledger.shard import Ledger
-from redis.exceptions import RedisError
 from stripe_sync.log import Entry
 from stripe_sync.ownership import Ownership
 from stripe_sync.planner import Pace
@@ -71,7 +71,9 @@ class SimulatedPublisher:
         """Raises if any of them may not be in the log."""
         await asyncio.gather(
             *(
-                self._kafka.produce(Appending((each.topic, each.partition or 0), each.key, each.value, each.headers))
+                self._kafka.produce(
+                    Appending((each.topic, each.partition or 0), each.key, each.value, tuple(each.headers))
+                )
                 for each in messages
             )
         )
@@ -83,8 +85,12 @@ class Aggregator(Process):
     async def run(self) -> None:
         """Starts; it has no shards before the group tells it so."""
         self._publisher = SimulatedPublisher(self.world.kafka)
-        dispatcher = Dispatcher(self._make_fold, positions=lambda: self.consumer, stop=self._stop, monotonic=self.clock.monotonic)
-        self.consumer = SimulatedConsumer(self.world.kafka, self.random, dispatcher.open, self._stop)
+        dispatcher = Dispatcher(
+            self._make_fold, positions=lambda: self.consumer, stop=self._stop, monotonic=self.clock.monotonic
+        )
+        self.consumer = SimulatedConsumer(
+            self.world.kafka, self.world.weather, self.random, dispatcher.open, self._stop
+        )
         app = cast("Any", SimpleNamespace(consumer=cast("BatchConsumer", self.consumer)))
         readiness = ReadinessLoop(
             FaustShards(app, names.FOLDED), self.ledger.shard, pause=self.clock.sleep, now_ms=self.clock.now_ms
@@ -92,6 +98,7 @@ class Aggregator(Process):
         self._turn = asyncio.Lock()
         await asyncio.gather(
             self.consumer.fetch_forever(),
+            self.consumer.commit_forever(),
             self.consumer.dispatch_forever(dispatcher),
             readiness.run(RETRIABLE, GIVE_UP_SECONDS),
         )
@@ -208,5 +215,3 @@ class Reader(Process):
         known = self.world.shown.knows_key(key_hash)
         record = await find_key(shard_of(self.ledger, key_hash), key_hash)
         self.world.shown.saw_key(key_hash, found=record is not None, known=known)
-
-

@@ -111,9 +111,9 @@ class SimulatedStore:
             self._trace.fail(f"{script.name} does not run: {error}")
         if script.name in SPOKEN_OF:
             self._trace.say(self._who, f"{script.name} {keys[0]} {args[0] if args else ''} -> {_short(reply)}")
-        if reply == b"READY" and args[0] == "ready":
-            for shard, fence in self._machine.readable([keys[0]]).items():
-                self._shown.is_readable(shard, fence)
+        marked = reply == b"READY" and args[0] == "ready"
+        if marked or (script.name == "read_usage" and reply[0] == b"USAGE"):
+            self._shown.is_readable(keys[0], int(self._client.hget(keys[0], "usage") or 0))  # type: ignore[arg-type]
         return reply
 
     def _evaluate(self, script: Script, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:

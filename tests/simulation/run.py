@@ -25,17 +25,18 @@ from tests.simulation.loop import State, StuckError
 from tests.simulation.operator import Operator
 from tests.simulation.processes import Aggregator, Reader, StripeWorker
 from tests.simulation.redis_server import RedisMachine
+from tests.simulation.scenario import ANY, Scenario
 from tests.simulation.trace import Trace, ViolationError
 from tests.simulation.weather import Server
 from tests.simulation.workload import Workload
 from tests.simulation.world import World
 
-STORM_SECONDS = 20.0
+STORM_SECONDS = 25.0
 REST_SECONDS = 300.0
 CHECK_SECONDS = 2.5
 EVENTS = (30, 120)
 MONTH_END = datetime(2026, 1, 31, 23, tzinfo=UTC)
-SMALL_SETS = {"MIN_SETS": 2, "MEMBERS_PER_SET": 4}  # so that a few dozen identities make a block grow
+SETS, MEMBERS = 2, 4  # of a dedupe block: a few dozen identities make the next one grow
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,13 @@ class Outcome:
         return f"seed {self.seed}: {self.violation}\n{self.trace.tail()}\nseed {self.seed}: {self.violation}"
 
 
-def simulate(seed: int, machine: RedisMachine) -> Outcome:
+def simulate(seed: int, machine: RedisMachine, scenario: Scenario = ANY) -> Outcome:
     """Runs a seed. The server is flushed first, and left as the seed left it."""
     machine.flush()
     start = Random(seed)  # noqa: S311
     start_ms = int(MONTH_END.timestamp() * 1000) - int(start.choice((-0.2, 1, 20)) * start.random() * 86_400_000)
-    world = World(seed, machine, start_ms)
-    with patch.multiple(dedupe, **SMALL_SETS), _critical_is_violation(world.trace):
+    world = World(seed, machine, start_ms, scenario)
+    with patch.multiple(dedupe, MIN_SETS=SETS, MEMBERS_PER_SET=MEMBERS), _critical_is_violation(world.trace):
         _run(world, _story(world))
         violation = world.trace.violation
         world.trace.closed = True
@@ -81,7 +82,7 @@ async def _story(world: World) -> None:
     storm.cancel()
     world.trace.say("WEATHER", "the storm is over")
     world.weather.calm()
-    world.network.deliver_now(Server.KAFKA)
+    world.network.deliver_now(Server.APPEND)
     for log in world.kafka.logs.values():
         log.pinned = None
     world.wake_all()
@@ -107,7 +108,15 @@ async def _rest(world: World, invariants: Invariants) -> None:
 
 def _workload(world: World) -> Workload:
     return Workload(
-        world.kafka, world.time, world.random("workload"), names.USAGE, names.PARTITIONS, names.ACCOUNTS, {}, []
+        world.kafka,
+        world.time,
+        world.random("workload"),
+        names.USAGE,
+        names.PARTITIONS,
+        names.ACCOUNTS,
+        meant={},
+        published=[],
+        backlog=world.scenario.backlog,
     )
 
 

@@ -89,9 +89,7 @@ class SimulatedStripe:
 
     def held(self, minute: Minute, until_ms: int) -> int:
         """Units accepted for a customer, meter and minute up to a moment."""
-        return sum(
-            each.row.value for each in self.accepted if minute_of(each.row) == minute and each.at_ms <= until_ms
-        )
+        return sum(each.row.value for each in self.accepted if minute_of(each.row) == minute and each.at_ms <= until_ms)
 
     def by_bucket(self) -> Counter[str]:
         """Units accepted for each bucket."""

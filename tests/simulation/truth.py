@@ -131,6 +131,6 @@ class PushTruth:
             for name, entry in self._state.in_flight.items():
                 self.prepared_ms.setdefault(name, entry.prepared_ms)
             if isinstance(decoded, Settled):
-                self.settled_at |= {name: record.landed for name in before - self._state.in_flight.keys()}
+                self.settled_at |= dict.fromkeys(before - self._state.in_flight.keys(), record.landed)
         self._folded = len(self._log.records)
         return self._state

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from random import Random
 
 from tests.simulation.loop import Owner
+from tests.simulation.scenario import Scenario
 
 
 class Server(Enum):
@@ -13,6 +14,9 @@ class Server(Enum):
 
     REDIS = auto()
     KAFKA = auto()
+    """Questions to it."""
+    APPEND = auto()
+    """Kafka as well: an append may be in the log, or get there, though its producer has given up."""
     STRIPE = auto()
 
 
@@ -39,7 +43,7 @@ class Odds:
     leg: float = 0.005
 
 
-PATIENCE_SECONDS = {Server.REDIS: 2.0, Server.KAFKA: 4.0, Server.STRIPE: 6.0}
+PATIENCE_SECONDS = {Server.REDIS: 2.0, Server.KAFKA: 4.0, Server.APPEND: 4.0, Server.STRIPE: 6.0}
 LATE_SECONDS = 20.0
 CALM_LEG_SECONDS = 0.004
 
@@ -47,23 +51,30 @@ CALM_LEG_SECONDS = 0.004
 class Weather:
     """Decides every fault that befalls a call. After `calm` there are none."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, scenario: Scenario) -> None:
         self._random = random
-        self.strikes: Callable[[Owner, bool], None] | None = None
+        self.strikes: Callable[[Owner, Server, bool], None] | None = None
         self.away: set[Server] = set()
-        self._violence = random.choice((0.1, 0.5, 1.0))
+        violence = random.choice((0.05, 0.2, 0.6))
+        self._violence = violence if scenario.violence is None else scenario.violence
         self._odds = {server: self._draw() for server in Server}
+        late = 3 * self._odds[Server.APPEND].late
+        self._odds[Server.APPEND].late = late if scenario.late_appends is None else scenario.late_appends
         self._calm = False
 
     def _draw(self) -> Odds:
-        pick, often = lambda: self._violence * self._random.random(), self._random.choice
+        often = self._random.choice
+
+        def pick() -> float:
+            return self._violence * self._random.random()
+
         return Odds(
             lost_request=often((0, 0, 0.01, 0.05)) * pick(),
             lost_reply=often((0, 0.02, 0.05, 0.15)) * pick(),
             late=often((0, 0.02, 0.1, 0.3)) * pick(),
             crash=often((0, 0.002, 0.01, 0.03)) * pick(),
             pause=often((0, 0.002, 0.01, 0.03)) * pick(),
-            leg=often((0.002, 0.01, 0.05, 0.2)),
+            leg=often((0.002, 0.01, 0.05)),
         )
 
     def calm(self) -> None:
@@ -102,9 +113,9 @@ class Weather:
             return
         odds, chance = self._odds[server], self._random.random()
         if chance < odds.crash:
-            self.strikes(owner, True)
+            self.strikes(owner, server, True)
         elif chance < odds.crash + odds.pause:
-            self.strikes(owner, False)
+            self.strikes(owner, server, False)
 
     def chance(self, share: float) -> bool:
         """True in that share of cases, while there are faults at all."""

@@ -16,7 +16,7 @@ from tests.simulation.truth import Meant
 
 METERS = 3
 HOUR = 3600
-BACKLOG_SHARE = 0.3  # of seeds: most events are days old, and belong to a period that can't be billed any more
+BACKLOG_SHARE = 0.4  # of seeds: most events are days old, and belong to a period that can't be billed any more
 OLDEST = 34 * 24 * HOUR
 BROKEN = (
     b"",
@@ -39,21 +39,22 @@ class Workload:
     published: list[bytes]
     sent: int = 0
     meters: int = 0
-    backlog: bool = False
+    backlog: bool | None = None
 
     def __post_init__(self) -> None:
         """Some seeds know few accounts and meters, so that much happens to each."""
         self.accounts = self.accounts[: self.random.randint(1, len(self.accounts))]
         self.meters = self.random.randint(1, METERS)
-        self.backlog = self.random.random() < BACKLOG_SHARE
+        backlog = self.random.random() < BACKLOG_SHARE
+        self.backlog = backlog if self.backlog is None else self.backlog
 
     async def run(self, events: int, seconds: float) -> None:
         """Publishes until all are acknowledged."""
-        publishing = []
+        publishing: list[asyncio.Future[None]] = []
         while self.sent < events:
             await asyncio.sleep(self.random.expovariate(events / seconds / 4))
-            for _ in range(self.random.randint(1, 7)):
-                publishing.append(asyncio.ensure_future(self._publish()))
+            burst = self.random.randint(1, 7)
+            publishing += [asyncio.ensure_future(self._publish()) for _ in range(burst)]
         await asyncio.gather(*publishing)
 
     async def _publish(self) -> None:

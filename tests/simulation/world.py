@@ -17,14 +17,16 @@ from tests.simulation.kafka import SimulatedKafka
 from tests.simulation.loop import Owner, State, VirtualLoop
 from tests.simulation.network import Network
 from tests.simulation.redis_server import RedisMachine
+from tests.simulation.scenario import Scenario
 from tests.simulation.shown import Shown
 from tests.simulation.stripe import SimulatedStripe
 from tests.simulation.trace import Trace
-from tests.simulation.weather import Weather
+from tests.simulation.weather import Server, Weather
 
 MAY_END_A_PROCESS = (RedisError, KafkaError, OSError, TimeoutError, StripeStoppedError)  # and be started again
 SESSION_SECONDS = 3.0
 MOST_STRIKES = 15
+LONG_ABSENCE_SHARE = 0.4
 TOPICS = (
     (names.USAGE, names.PARTITIONS),
     (names.ACCOUNT_TABLE, names.PARTITIONS),
@@ -48,12 +50,13 @@ class Life(Protocol):
 class World:
     """Everything that exists while a seed runs."""
 
-    def __init__(self, seed: int, machine: RedisMachine, start_ms: int) -> None:
+    def __init__(self, seed: int, machine: RedisMachine, start_ms: int, scenario: Scenario) -> None:
         self.seed = seed
+        self.scenario = scenario
         self.loop = VirtualLoop(self.random("order"))
         self.time = WorldTime(self.loop, start_ms)
         self.trace = Trace(self.time)
-        self.weather = Weather(self.random("weather"))
+        self.weather = Weather(self.random("weather"), scenario)
         self.network = Network(self.loop, self.weather)
         self.redis = machine
         self.kafka = SimulatedKafka(self.time, self.network, self.weather, self.random("kafka"), self.trace)
@@ -128,12 +131,20 @@ class World:
         for group in {id(group): group for _, group in self._kinds.values() if group}.values():
             self.loop.later(1.0, group.rebalance)
 
-    def _strike(self, owner: Owner, fatal: bool) -> None:
+    def leap(self, seconds: float) -> None:
+        """Hours or days pass, while all machines sleep. What is on its way to Stripe arrives before."""
+        self.trace.say("DISASTER", f"{seconds / 3600:.1f} hours pass")
+        self.network.deliver_now(Server.STRIPE)
+        self.time.leap(seconds)
+
+    def _strike(self, owner: Owner, server: Server, fatal: bool) -> None:
         if owner.state is not State.RUNNING or self.happened["strike"] >= MOST_STRIKES:
             return
         self.happened["strike"] += 1
         if fatal:
             self.crash(owner)
+            if server is Server.STRIPE and self._fates.random() < LONG_ABSENCE_SHARE:  # rows in flight grow old
+                self.loop.later(0.1, lambda: self.leap(self._fates.choice((21.9, 22.5, 24.5)) * 3600))
         else:
             self.pause(owner, self._fates.choice((0.5, 2, 6, 12)) * self._fates.uniform(0.5, 1.5))
 

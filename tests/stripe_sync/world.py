@@ -9,10 +9,10 @@ from itertools import count
 
 from redis.asyncio import Redis
 
-from ledger.pushes import read_in_flight, read_parked
+from ledger.pushes import read_parked
 from ledger.redis_store import RedisStore
 from ledger.shard import Ledger, Shard
-from ledger.state import Log, read_state
+from ledger.state import Log
 from metering.account import Account
 from metering.push_log import StripeIdentity
 from stripe_sync.planner import Pace
@@ -92,11 +92,14 @@ class World:
         return dict(expected)
 
     async def is_settled(self) -> bool:
-        """Everything counted is claimed, and nothing is in flight; the fold stands at the log's end."""
-        shard = self.shard()
-        fences = (await read_state(shard)).fences
-        at_end = fences.get(Log.PUSHES) == len(self.log.entries())
-        return at_end and not await self.redis.exists(shard.keys.due) and not await read_in_flight(shard)
+        """Both logs are folded, everything counted is claimed, and nothing is in flight; seen at one moment."""
+        keys = self.shard().keys
+        async with self.redis.pipeline(transaction=True) as moment:
+            moment.hmget(keys.fences, [Log.USAGE.value, Log.PUSHES.value])
+            moment.exists(keys.due, keys.in_flight)
+            (usage, pushes), unsettled = await moment.execute()
+        ends = b"%d" % len(self.counts.usage), b"%d" % len(self.log.entries())
+        return (usage, pushes) == ends and not unsettled
 
     async def parked(self) -> int:
         """Units of parked rows."""

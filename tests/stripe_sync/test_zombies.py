@@ -1,0 +1,111 @@
+"""Two workers on one shard: the log's order decides, whoever is late."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TypeVar
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.ledger_push.counts import HOUR, NOON
+from tests.support.eventually import eventually_async
+
+from .test_crashes import usage
+from .world import World, a_world, running
+
+T = TypeVar("T")
+
+
+@dataclass
+class Freeze:
+    """A process that stops at its n-th call, before or `after` it took effect, and goes on when it is thawed.
+
+    It does not stop before a call that is `spared`.
+    """
+
+    nth: int
+    after: bool
+    spared: str = ""
+    seen: int = 0
+    frozen: asyncio.Event = field(default_factory=asyncio.Event)
+    thawed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, name: str, perform: Callable[[], Awaitable[T]]) -> T:
+        """All of its calls wait while it is frozen."""
+        self.seen += 1
+        stops = self.seen == self.nth
+        if not stops and not self.frozen.is_set():
+            return await perform()
+        if (stops and self.after) or (self.spared and name.startswith(self.spared) and not self.thawed.is_set()):
+            result = await perform()
+            self.frozen.set()
+            await self.thawed.wait()
+            return result
+        self.frozen.set()
+        await self.thawed.wait()
+        return await perform()
+
+
+async def passed(world: World, moment_ms: int) -> bool:
+    """It is later than that."""
+    return world.clock.now_ms() > moment_ms
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("hours", [1, 25])
+async def test_a_frozen_worker_may_thaw_at_any_call(redis_url: str, redis_prefix: str, after: bool, hours: int) -> None:
+    """Meanwhile another one took its shard, billed everything, and more was counted and billed.
+
+    After 25 hours Stripe has forgotten the identifiers. The one moment that nobody can guard is the call itself:
+    between the last look at the clocks and the first byte on the wire no process may be frozen for two hours.
+    """
+    async with Redis.from_url(redis_url) as redis:
+        for nth in count(1):
+            async with a_world(redis, f"{redis_prefix}{nth}:") as world:
+                await usage(world)
+                freeze = Freeze(nth, after, spared="stripe POST" if hours > 2 else "")
+                if not await thaw_after(world, freeze, hours):
+                    break
+                world.assert_billed_exactly()
+                assert await world.parked() == 0
+    assert nth > 20
+
+
+async def thaw_after(world: World, freeze: Freeze, hours: int) -> bool:
+    """Lets a worker freeze, another one work, and the first one go on; False if it never froze."""
+
+    async def over() -> bool:
+        return freeze.frozen.is_set() or await world.is_settled()
+
+    async with running(world.worker(freeze)):
+        await eventually_async(over)
+        if not freeze.frozen.is_set():
+            return False
+        async with running(world.worker()):
+            await eventually_async(world.is_settled)
+            world.counts.use("a", "sms.send", 2, NOON)
+            await world.counts.fold()
+            await eventually_async(world.is_settled)
+        world.clock.advance(hours * HOUR)
+        freeze.thawed.set()
+        moment = world.clock.now_ms()
+        await eventually_async(lambda: passed(world, moment + 10_000))
+        await eventually_async(world.is_settled)
+    return True
+
+
+async def test_two_workers_at_once_bill_once(world: World) -> None:
+    """They plan the same buckets, race for every offset, send the same rows, while usage grows."""
+    await usage(world)
+    async with running(world.worker()), running(world.worker()), running(world.worker()):
+        for number in range(15):
+            world.counts.use("a", "sms.send", 1 + number, NOON)
+            world.counts.use("b", "voice.ai", 1, NOON - number * HOUR)
+            await world.counts.fold()
+            moment = world.clock.now_ms()
+            await eventually_async(lambda moment=moment: passed(world, moment + 1_000))
+        await eventually_async(world.is_settled)
+    world.assert_billed_exactly()
+    assert await world.parked() == 0
