@@ -13,11 +13,12 @@ from ops.log_reading import Bounds, LogReader
 from ops.verification import CannotTellError, CounterKey, Progress, Verdict, counter_keys, usage_fence
 
 MEET_SECONDS = 30.0  # for two copies to stand at the same fence at one of many looks
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.01
+MOST_LOOKS = 100  # that are kept of each copy: a copy that is further behind than that is not comparable beside traffic
 
 
 class CopyComparison:
-    """Compares one shard of two copies: each part of it while both stand at the same fence.
+    """Compares one shard of two copies: each part of it at a fence where both were seen.
 
     What the verdict calls expected is what the other copy has.
     """
@@ -66,21 +67,34 @@ class CopyComparison:
         verdict.counters += len(keys)
 
     async def _meet(self, keys: Sequence[CounterKey]) -> tuple[Counters, Counters]:
-        """The same counters of both copies, read while both stood at the same fence."""
-        number = self._shard.number
+        """The same counters of both copies at the same fence.
+
+        The reads need not be simultaneous: what a shard holds is a function of its fence. So the looks at one copy are
+        kept until the other one is seen where one of them was.
+        """
+        looks: tuple[dict[int, Counters], dict[int, Counters]] = ({}, {})
         deadline = time.monotonic() + MEET_SECONDS
         while True:
-            own = await read_counters(self._shard, [_name(self._shard, key) for key in keys])
-            other = await read_counters(self._other, [_name(self._other, key) for key in keys])
-            if usage_fence(number, own.state) == usage_fence(number, other.state):
-                return own, other
+            for shard, seen in zip((self._shard, self._other), looks, strict=True):
+                found = await read_counters(shard, [_name(shard, key) for key in keys])
+                seen[usage_fence(shard.number, found.state)] = found
+            common = looks[0].keys() & looks[1].keys()
+            if common:
+                return looks[0][max(common)], looks[1][max(common)]
             if time.monotonic() > deadline:
                 raise CannotTellError(
-                    f"shard {number}: the two copies did not stand at the same fence within {MEET_SECONDS:g} s: "
-                    "do both have an aggregator? Under heavy traffic compare each with the log instead: billing verify "
-                    "--redis-prefix PREFIX"
+                    f"shard {self._shard.number}: the two copies were not seen at the same fence for {MEET_SECONDS:g} "
+                    "s: do both have an aggregator? Under heavy traffic compare each with the log instead: billing "
+                    "verify --redis-prefix PREFIX"
                 )
+            for seen in looks:
+                _forget_oldest(seen)
             await asyncio.sleep(LOOK_SECONDS)
+
+
+def _forget_oldest(seen: dict[int, Counters]) -> None:
+    while len(seen) > MOST_LOOKS:
+        del seen[next(iter(seen))]
 
 
 def _name(shard: Shard, key: CounterKey) -> str:

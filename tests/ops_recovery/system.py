@@ -18,6 +18,7 @@ from click.testing import Result
 from kafka import KafkaConsumer, TopicPartition
 from typer.testing import CliRunner
 
+from ledger.keys import ShardKeys
 from local.ports import free_port
 from local.stack_settings import settings_of
 from metering.account import Account
@@ -151,10 +152,12 @@ class System:
             self.publisher.flush()
 
     def expect_exact(self) -> None:
-        """Waits until Redis and Stripe have what was published, to the unit."""
+        """Waits until Redis and Stripe have what was published, to the unit, and every row is settled."""
         truth = {account: dict(self.publisher.truth.whole[account]) for account in ACCOUNTS}
         eventually(lambda: self._same(self.counted_units(), truth), 30, "Redis has what was published")
         eventually(lambda: self._same(self.billed(), truth), 30, "Stripe has what was published")
+        in_flight = [ShardKeys("", shard).in_flight for shard in range(PARTITIONS)]
+        eventually(lambda: not any(self.redis.hlen(key) for key in in_flight), 30, "every row is settled")
 
     def _same(self, found: dict[str, Any], truth: dict[str, dict[str, int]]) -> bool:
         assert {account: dict(units) for account, units in found.items()} == truth

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.simulation.redis_server import RedisMachine
-from tests.simulation.run import private_redis
+from tests.simulation.redis_server import RedisMachine, private_redis
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ MUTANTS: dict[str, tuple[Mutant, Scenario]] = {}
 FORGETFUL = Scenario(violence=0.05, disasters=("flush_behind_a_back", "rebalance", "flush"))
 LAGGING = Scenario(violence=0.05, disasters=("take_snapshot", "fail_over"))
 SLEEPY = Scenario(violence=0.2, disasters=("sleepwalk", "sleep_for_hours", "rebalance"))
-PILED_UP = Scenario(violence=0.05, late_appends=0.3, disasters=("rebalance",), backlog=True)
+PILED_UP = Scenario(violence=0.05, late_appends=0.3, stripe_leg=1.0, disasters=("rebalance",), backlog=True)
 OVERDUE = Scenario(violence=0.6, disasters=("sleep_for_hours", "take_server_away"), backlog=True)
 
 

@@ -28,7 +28,8 @@ class Network:
         """The reply of `serve`; raises `lost()` where the caller can't know what came of it."""
         if self.down:
             raise asyncio.CancelledError
-        fate, reply = self._weather.fate_of(server), self._loop.create_future()
+        fate = self._weather.fate_of(server)
+        reply: asyncio.Future[T] = self._loop.create_future()
         caller = OWNER.get()
         self._calls += 1
         call = self._calls

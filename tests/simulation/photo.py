@@ -27,7 +27,7 @@ class Photo:
     def of(cls, machine: RedisMachine, keys: ShardKeys) -> Self:
         """The shard as it is now."""
         tag = keys.fences.removesuffix("f")
-        order: list[bytes] = machine.client.zrange(keys.due_order, 0, -1)  # type: ignore[assignment]
+        order: list[bytes] = machine.client.zrange(keys.due_order, 0, -1)
         return cls(keys.shard, machine.hashes(tag, DEDUPE, ORDER), {name.decode() for name in order})
 
     def fields(self, name: str) -> dict[str, bytes]:

@@ -4,8 +4,10 @@ Calls are made synchronously while a simulated request is being served, so that 
 settings: small hashes are listpacks, whose order is that of insertion and not of a random hash seed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -13,6 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ResponseError
 
 from ledger.script import Script
+from local.redis import embedded_redis
 from tests.simulation.network import Network
 from tests.simulation.shown import Shown
 from tests.simulation.trace import Trace
@@ -32,7 +35,8 @@ class Snapshot:
 class RedisMachine:
     """The server as an operator, a failover or a disaster sees it."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: Any) -> None:
+        """`client` is redis-py's synchronous one."""
         self.client = client
         for name, value in SETTINGS.items():
             client.config_set(name, value)
@@ -43,7 +47,7 @@ class RedisMachine:
 
     def snapshot(self) -> Snapshot:
         """Everything, as it is now."""
-        names: list[bytes] = self.client.keys()  # type: ignore[assignment]
+        names = self.client.keys()
         pipeline = self.client.pipeline(transaction=False)
         for name in names:
             pipeline.dump(name)
@@ -61,7 +65,7 @@ class RedisMachine:
 
     def hashes(self, prefix: str, *without: str) -> dict[str, dict[str, bytes]]:
         """All hashes whose names begin with a prefix and not with one of the others, the prefix taken off."""
-        names: list[bytes] = self.client.keys(f"{prefix}*")  # type: ignore[assignment]
+        names: list[bytes] = self.client.keys(f"{prefix}*")
         wanted = [name.decode() for name in names]
         wanted = [name for name in wanted if not name.removeprefix(prefix).startswith(without)]
         pipeline = self.client.pipeline(transaction=False)
@@ -77,7 +81,7 @@ class RedisMachine:
         """The usage fences of those fences hashes whose `ready` lets readers in."""
         replication_id, found = self.replication_id(), {}
         for shard in shards:
-            ready, fence = self.client.hmget(shard, "ready", "usage")  # type: ignore[misc]
+            ready, fence = self.client.hmget(shard, "ready", "usage")
             if ready == replication_id:
                 found[shard] = int(fence)
         return found
@@ -113,7 +117,7 @@ class SimulatedStore:
             self._trace.say(self._who, f"{script.name} {keys[0]} {args[0] if args else ''} -> {_short(reply)}")
         marked = reply == b"READY" and args[0] == "ready"
         if marked or (script.name == "read_usage" and reply[0] == b"USAGE"):
-            self._shown.is_readable(keys[0], int(self._client.hget(keys[0], "usage") or 0))  # type: ignore[arg-type]
+            self._shown.is_readable(keys[0], int(self._client.hget(keys[0], "usage") or 0))
         return reply
 
     def _evaluate(self, script: Script, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
@@ -125,4 +129,16 @@ class SimulatedStore:
 
 def _short(reply: Any) -> str:
     parts = reply if isinstance(reply, list) else [reply]
-    return " ".join(part.decode() if isinstance(part, bytes) else str(part) for part in parts)
+    return " ".join(str(part, "utf-8") if isinstance(part, bytes) else str(part) for part in parts)
+
+
+@contextmanager
+def private_redis(directory: Path) -> Iterator[RedisMachine]:
+    """A Redis that nobody else uses."""
+    server = embedded_redis(directory)
+    try:
+        server.start()
+        with redis.Redis.from_url(server.url, single_connection_client=True) as client:
+            yield RedisMachine(client)
+    finally:
+        server.kill()

@@ -1,33 +1,29 @@
 """One seed from its first event to its last invariant; and many, from the command line: `make simulate SEEDS=5000`."""
 
 import asyncio
-import logging
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from unittest.mock import patch
 
-import redis
-
-from local.redis import embedded_redis
 from metering import dedupe
 from tests.simulation import names
+from tests.simulation.aggregators import Aggregator
 from tests.simulation.disasters import Disasters
 from tests.simulation.invariants import Invariants
 from tests.simulation.loop import State, StuckError
 from tests.simulation.operator import Operator
-from tests.simulation.processes import Aggregator, Reader, StripeWorker
-from tests.simulation.redis_server import RedisMachine
+from tests.simulation.readers import Reader
+from tests.simulation.redis_server import RedisMachine, private_redis
 from tests.simulation.scenario import ANY, Scenario
-from tests.simulation.trace import Trace, ViolationError
+from tests.simulation.trace import Trace, ViolationError, critical_is_violation
 from tests.simulation.weather import Server
+from tests.simulation.workers import StripeWorker
 from tests.simulation.workload import Workload
 from tests.simulation.world import World
 
@@ -59,7 +55,7 @@ def simulate(seed: int, machine: RedisMachine, scenario: Scenario = ANY) -> Outc
     start = Random(seed)  # noqa: S311
     start_ms = int(MONTH_END.timestamp() * 1000) - int(start.choice((-0.2, 1, 20)) * start.random() * 86_400_000)
     world = World(seed, machine, start_ms, scenario)
-    with patch.multiple(dedupe, MIN_SETS=SETS, MEMBERS_PER_SET=MEMBERS), _critical_is_violation(world.trace):
+    with patch.multiple(dedupe, MIN_SETS=SETS, MEMBERS_PER_SET=MEMBERS), critical_is_violation(world.trace):
         _run(world, _story(world))
         violation = world.trace.violation
         world.trace.closed = True
@@ -148,41 +144,6 @@ def _tear_down(world: World) -> None:
             loop.call_soon(loop.stop)
             loop.run_forever()
     loop.close()
-
-
-class _Critical(logging.Handler):
-    def __init__(self, trace: Trace) -> None:
-        super().__init__(logging.CRITICAL)
-        self._trace = trace
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._trace.note(record.getMessage())
-
-
-@contextmanager
-def _critical_is_violation(trace: Trace) -> Iterator[None]:
-    """A shard that stops says so in the log, at the level that pages somebody."""
-    handler, root = _Critical(trace), logging.getLogger()
-    root.addHandler(handler)
-    disabled = logging.root.manager.disable
-    logging.disable(logging.ERROR)
-    try:
-        yield
-    finally:
-        logging.disable(disabled)
-        root.removeHandler(handler)
-
-
-@contextmanager
-def private_redis(directory: Path) -> Iterator[RedisMachine]:
-    """A Redis that nobody else uses."""
-    server = embedded_redis(directory)
-    try:
-        server.start()
-        with redis.Redis.from_url(server.url, single_connection_client=True) as client:
-            yield RedisMachine(client)
-    finally:
-        server.kill()
 
 
 def main(seeds: str) -> int:

@@ -8,12 +8,14 @@ class Scenario:
     """None leaves it to the seed.
 
     `violence` scales the odds of every call's faults, 0 to 1; `late_appends` is the share of appends to Kafka that
-    land after their producer has given up; `disasters` are the only ones there are; `backlog`: most events belong to a
-    period that can't be billed any more, so that their rows share a minute.
+    land after their producer has given up; `stripe_leg` is how many seconds a request to Stripe takes, and as many the
+    reply; `disasters` are the only ones there are; `backlog`: most events belong to a period that can't be billed any
+    more, so that their rows share a minute.
     """
 
     violence: float | None = None
     late_appends: float | None = None
+    stripe_leg: float | None = None
     disasters: tuple[str, ...] | None = None
     backlog: bool | None = None
 

@@ -1,6 +1,8 @@
 """What happened, line by line: the story of a failing seed, and the proof that it replays."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import NoReturn
 
@@ -47,3 +49,26 @@ class Trace:
     def tail(self) -> str:
         """Its end."""
         return "\n".join(self.lines[-TAIL_LINES:])
+
+
+class _Critical(logging.Handler):
+    def __init__(self, trace: Trace) -> None:
+        super().__init__(logging.CRITICAL)
+        self._trace = trace
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._trace.note(record.getMessage())
+
+
+@contextmanager
+def critical_is_violation(trace: Trace) -> Iterator[None]:
+    """A shard that stops says so in the log, at the level that pages somebody."""
+    handler, root = _Critical(trace), logging.getLogger()
+    root.addHandler(handler)
+    disabled = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)
+        root.removeHandler(handler)

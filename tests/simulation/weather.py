@@ -60,6 +60,8 @@ class Weather:
         self._odds = {server: self._draw() for server in Server}
         late = 3 * self._odds[Server.APPEND].late
         self._odds[Server.APPEND].late = late if scenario.late_appends is None else scenario.late_appends
+        stripe = self._odds[Server.STRIPE]
+        stripe.leg = stripe.leg if scenario.stripe_leg is None else scenario.stripe_leg
         self._calm = False
 
     def _draw(self) -> Odds:

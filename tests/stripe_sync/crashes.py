@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TypeVar
 
 from tests.support.eventually import eventually_async
@@ -39,6 +40,18 @@ class Crash:
                 self.died.set()
                 await asyncio.Event().wait()
         return await perform()
+
+
+AT_ONCE = 6
+
+
+async def for_every_call(attempt: Callable[[int], Awaitable[bool]]) -> int:
+    """Tries the first call, the second, and so on, until one answers that there was no such call; gives how many."""
+    for first in count(1, AT_ONCE):
+        found = await asyncio.gather(*(attempt(nth) for nth in range(first, first + AT_ONCE)))
+        if not all(found):
+            return first - 1 + sum(found)
+    raise AssertionError
 
 
 async def work_until(world: World, crash: Crash) -> bool:

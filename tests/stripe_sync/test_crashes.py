@@ -1,13 +1,11 @@
 """A worker may die anywhere: the next one finds in the log what it must know, and the sums are exact."""
 
-from itertools import count
-
 import pytest
 from redis.asyncio import Redis
 
 from tests.ledger_push.counts import HOUR, NOON
 
-from .crashes import Crash, work_until
+from .crashes import Crash, for_every_call, work_until
 from .world import World, a_world
 
 
@@ -28,19 +26,22 @@ async def test_a_worker_may_die_at_any_call(redis_url: str, redis_prefix: str, a
     In the end Stripe has what was counted, whatever came of the call, and no identifier was seen with two bodies.
     """
     died_at: list[str] = []
-    async with Redis.from_url(redis_url) as redis:
-        for nth in count(1):
-            async with a_world(redis, f"{redis_prefix}{nth}:") as world:
-                await usage(world)
-                crash = Crash(nth, after=after)
-                if not await work_until(world, crash):
-                    break
-                died_at.append(crash.at)
-                world.counts.use("b", "voice.ai", 1, NOON)
-                await world.counts.fold()
-                await world.bill()
-                world.assert_billed_exactly()
-                assert await world.parked() == 0
+
+    async def die_at(nth: int) -> bool:
+        async with Redis.from_url(redis_url) as redis, a_world(redis, f"{redis_prefix}{nth}:") as world:
+            await usage(world)
+            crash = Crash(nth, after=after)
+            if not await work_until(world, crash):
+                return False
+            died_at.append(crash.at)
+            world.counts.use("b", "voice.ai", 1, NOON)
+            await world.counts.fold()
+            await world.bill()
+            world.assert_billed_exactly()
+            assert await world.parked() == 0
+            return True
+
+    await for_every_call(die_at)
     assert {"log append", "redis fold_prepared", "redis fold_settled", "redis mark_ready"} < set(died_at)
     assert died_at.count("stripe POST /v2/billing/meter_events") == 3
 

@@ -1,0 +1,83 @@
+"""A Stripe worker: the product's, from who owns which shard to what is sent, over the simulated log and Stripe."""
+
+import asyncio
+from random import Random
+from types import SimpleNamespace
+
+from stripe_sync.log import Entry
+from stripe_sync.ownership import Ownership
+from stripe_sync.planner import Pace
+from stripe_sync.sender import Sender, StripeSide
+from stripe_sync.shard_worker import ShardWorker
+from tests.simulation import names
+from tests.simulation.kafka import Appending, SimulatedKafka
+from tests.simulation.process import Process
+from tests.simulation.stripe import TransportOf
+
+
+class SimulatedPushLog:
+    """`stripe_sync.log.PushLog` over the simulated broker."""
+
+    def __init__(self, kafka: SimulatedKafka, random: Random) -> None:
+        self._kafka = kafka
+        self._random = random
+
+    async def append(self, shard: int, value: bytes) -> None:
+        """With acks=all."""
+        await self._kafka.produce(Appending((names.PUSHES, shard), str(shard).encode(), value))
+
+    async def bounds(self, shard: int) -> tuple[int, int]:
+        """Earliest and last stable offset."""
+        return (await self._kafka.bounds([(names.PUSHES, shard)]))[names.PUSHES, shard]
+
+    async def read(self, shard: int, start: int, end: int) -> list[Entry]:
+        """Some of what there is, now and then beyond `end`, now and then nothing within the time it waits."""
+        await asyncio.sleep(self._random.random() * 0.02)
+        if start >= end or self._random.random() < 0.05:
+            return []
+        records = self._kafka.logs[names.PUSHES, shard].read(start, self._random.randint(1, 8))
+        return [Entry(record.offset, record.timestamp, record.value) for record in records]
+
+
+class StripeWorker(Process):
+    """Tells Stripe what was counted."""
+
+    async def run(self) -> None:
+        """Starts; it has no shards before the group tells it so."""
+        stripe_side = TransportOf(self.world.stripe, self.name, self.world.trace)
+        push_log = SimulatedPushLog(self.world.kafka, self.random)
+        pace = Pace(names.PUSH_INTERVAL_SECONDS, names.GRACE_SECONDS)
+        sender = Sender(
+            StripeSide(stripe_side, stripe_side),
+            self.clock,
+            grace=names.GRACE_SECONDS,
+            admit=self._admit,
+            jitter=self.random.random,
+        )
+
+        def make_worker(shard: int) -> ShardWorker:
+            return ShardWorker(
+                self.ledger.shard(shard),
+                push_log,
+                sender,
+                names.IDENTITY,
+                pace=pace,
+                clock=self.clock,
+                make_incarnation=self.incarnation,
+            )
+
+        self._turn = asyncio.Lock()
+        self._ownership = Ownership(make_worker, lambda owned, given_up: None, self.clock)
+        await self._ownership.failed
+
+    async def told(self, shards: set[int]) -> None:
+        """A rebalance."""
+        async with self._turn:
+            everything = [SimpleNamespace(partition=shard) for shard in range(names.PARTITIONS)]
+            await self._ownership.on_partitions_revoked(everything)
+            await self._ownership.on_partitions_assigned(everything[shard] for shard in sorted(shards))
+
+    async def _admit(self) -> None:
+        """The rate limit: mostly there is room."""
+        if self.world.weather.chance(0.05):
+            await asyncio.sleep(self.random.expovariate(1))
