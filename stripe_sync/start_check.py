@@ -16,8 +16,11 @@ async def stripe_identity(client: stripe.StripeClient, settings: StripeSyncSetti
     """Whom this worker's rows are for.
 
     Raises:
-        StripeStoppedError: Stripe does not accept the key, or the key may not read its account and none is set.
+        StripeStoppedError: there is no key, or Stripe does not accept it, or it may not read its account and none is
+            set.
     """
+    if not settings.stripe_api_key.get_secret_value():
+        raise StripeStoppedError("BILLING_STRIPE_API_KEY is not set")
     account = settings.stripe_account
     if not account:
         try:
@@ -34,9 +37,16 @@ async def checked_meters(client: stripe.StripeClient) -> dict[str, str]:
     """The ids of the catalogue's meters by name.
 
     Raises:
-        StripeStoppedError: a meter is missing or would bill something else than what is counted.
+        StripeStoppedError: a meter is missing or would bill something else than what is counted, or the key may not
+            see meters.
     """
-    found = await list_meters(client)
+    try:
+        found = await list_meters(client)
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        raise StripeStoppedError(
+            f"Stripe does not show its meters ({error.http_status}): check BILLING_STRIPE_API_KEY; a restricted key "
+            "must be allowed to read meters and to write meter events"
+        ) from error
     faults = meter_faults(found)
     if faults:
         raise StripeStoppedError("Stripe's meters are not as they must be:\n  " + "\n  ".join(faults))

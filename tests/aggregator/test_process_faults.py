@@ -5,6 +5,7 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,34 @@ from ledger.state import Log, open_shard
 from local.redis import RedisServer
 from tests.aggregator.load import ACCOUNTS, Load, write
 from tests.aggregator.system import PARTITIONS, System, running_system
+from tests.support.eventually import eventually_async
+
+
+@dataclass
+class Watch:
+    """A reader who remembers the highest total of each counter."""
+
+    system: System
+    highest: Counter[tuple[str, str]] = field(default_factory=Counter)
+    looks: int = 0
+    refused: int = 0
+
+    async def go_on(self) -> None:
+        """Looks for ever."""
+        while True:
+            for account in ACCOUNTS:
+                await self._look(account)
+            await asyncio.sleep(0)
+
+    async def _look(self, account: str) -> None:
+        seen = await self.system.visible(account)
+        self.looks += 1
+        if seen is None:
+            self.refused += 1
+            return
+        for counter, units in self.highest.items():
+            assert counter[0] != account or seen[counter] >= units, f"{counter}: {seen[counter]} < {units}"
+        self.highest |= seen
 
 
 @pytest.fixture
@@ -36,18 +65,33 @@ async def own(kafka_bootstrap: str, topic_prefix: str, own_redis: RedisServer, t
 async def traffic(system: System, load: Load, count: int) -> AsyncIterator[None]:
     """Writes events while the context lasts, and the rest of `count` at its end."""
     producer = system.producer()
-    chunks = [250] * (count // 250)
-
-    def next_chunk() -> None:
-        write(producer, system.names.usage, load.events(chunks.pop()))
+    failed = asyncio.Event()
 
     async def go_on() -> None:
-        while chunks:
-            await asyncio.to_thread(next_chunk)
+        for _ in range(0, count, 250):
+            if not failed.is_set():
+                await asyncio.to_thread(lambda: write(producer, system.names.usage, load.events(250)))
 
     task = asyncio.create_task(go_on())
-    yield
-    await task
+    try:
+        yield
+    except BaseException:
+        failed.set()
+        raise
+    finally:
+        await task
+
+
+@asynccontextmanager
+async def watched(system: System) -> AsyncIterator[Watch]:
+    """Reads every account over and over while the context lasts; a smaller total than before is an error."""
+    watch = Watch(system)
+    task = asyncio.create_task(watch.go_on())
+    try:
+        yield watch
+        assert not task.done(), task.result()
+    finally:
+        task.cancel()
 
 
 async def test_a_killed_process_goes_on_where_it_was(system: System) -> None:
@@ -66,34 +110,21 @@ async def test_a_killed_process_goes_on_where_it_was(system: System) -> None:
 
 async def test_a_flush_loses_nothing_and_nobody_sees_a_smaller_total(own: System) -> None:
     """FLUSHALL, twice, under load: readers are refused until the shard has folded its log again."""
-    load, highest, looks, refused = Load(), Counter(), 0, 0
-
-    async def watch() -> None:
-        nonlocal looks, refused
-        while True:
-            for account in ACCOUNTS:
-                seen = await own.visible(account)
-                looks += 1
-                if seen is None:
-                    refused += 1
-                    continue
-                for counter, units in highest.items():
-                    assert counter[0] != account or seen[counter] >= units, f"{counter}: {seen[counter]} < {units}"
-                highest.update(seen - highest)
-            await asyncio.sleep(0)
-
+    load = Load()
     own.start("one")
-    watching = asyncio.create_task(watch())
-    async with traffic(own, load, 8_000):
-        for flush_at in (1000, 3000):
-            await own.progress(flush_at)
-            await own.client.flushall()
-    await own.shows(load.units)
-    assert not watching.done(), watching.result()
-    watching.cancel()
+    async with watched(own) as watch:
+        async with traffic(own, load, 8_000):
+            for flush_at in (1000, 3000):
+                await own.progress(flush_at)
+                await own.client.flushall()
+        await own.shows(load.units)
 
-    assert 0 < refused < looks
-    assert highest == load.units
+        async def seen_all() -> bool:
+            return watch.highest == load.units
+
+        await eventually_async(seen_all)
+
+    assert 0 < watch.refused < watch.looks
     assert (await own.conservation()).counted == load.made
 
 

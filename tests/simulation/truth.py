@@ -15,7 +15,7 @@ from tests.simulation.kafka import PartitionLog, Record
 PAST_MS = 34 * 24 * 3600 * 1000
 FUTURE_MS = 5 * 60 * 1000
 BLOCK_MS = 7 * 24 * 3600 * 1000
-OLD_COPY_BLOCKS = 5
+BLOCKS_BEFORE = 5  # the dedupe window: the current block, and these
 ORIGIN_TIME = "origin.time"
 
 Bucket = tuple[str, int, int]
@@ -87,14 +87,17 @@ class UsageTruth:
             count.dead.add(record.offset)
         elif self._home[meant.account] != self._number:
             count.rerouted += 1
-        elif meant.identity in count.seen or (
-            origin_ms is not None and origin_ms // BLOCK_MS < count.high_ms // BLOCK_MS - OLD_COPY_BLOCKS
-        ):
+        elif meant.identity in count.seen or (origin_ms is not None and _may_be_forgotten(meant, count.high_ms)):
             count.duplicate += 1
         else:
             count.seen.add(meant.identity)
             count.counted += 1
             count.units[meant.account, meant.meter, meant.time // 3600] += meant.quantity
+
+
+def _may_be_forgotten(meant: Meant, high_ms: int) -> bool:
+    """A copy came so late that an earlier record of its identity may lie before the dedupe window: a duplicate."""
+    return (meant.time * 1000 - FUTURE_MS) // BLOCK_MS < high_ms // BLOCK_MS - BLOCKS_BEFORE
 
 
 class PushTruth:

@@ -1,0 +1,156 @@
+"""What must be true of Stripe before anything is sent."""
+
+import pytest
+import stripe
+from pydantic import SecretStr
+
+from metering.meters import CATALOGUE
+from metering.push_log import StripeIdentity
+from stripe_sync.errors import StripeStoppedError
+from stripe_sync.meters import create_missing
+from stripe_sync.settings import StripeSyncSettings
+from stripe_sync.start_check import checked_meters, stripe_identity
+from stripe_sync.summaries import StripeSummaries
+from tests.ledger_push.counts import NOON
+from tests.ledger_push.rows import name_of, row
+
+from .answering import Answer, answering
+from .test_outcomes import client_of, v1
+from .world import World
+
+
+def settings(**other: object) -> StripeSyncSettings:
+    """Of a worker with a test key."""
+    facts = {"namespace": "tests", "stripe_api_key": SecretStr("sk_test_double")}
+    return StripeSyncSettings(**(facts | other))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("key", "livemode"), [("sk_test_1", False), ("rk_live_1", True), ("sk_live_1", True)])
+async def test_the_identity_is_the_key_s_account_and_mode(world: World, key: str, livemode: bool) -> None:
+    """Asked of Stripe, together with the namespace."""
+    client = world.double.client(key=key)
+    identity = await stripe_identity(client, settings(stripe_api_key=SecretStr(key)))
+    account = (await client.v1.accounts.retrieve_current_async()).id
+    assert identity == StripeIdentity(namespace="tests", account=account, livemode=livemode)
+
+
+async def test_a_set_account_is_not_asked_for(world: World) -> None:
+    """A restricted key may not be allowed to read it."""
+    identity = await stripe_identity(world.double.client(key="nonsense"), settings(stripe_account="acct_9"))
+    assert identity.account == "acct_9"
+
+
+async def test_a_worker_without_a_key_says_so(world: World) -> None:
+    """The most likely mistake of all is told by its variable's name."""
+    for account in ("", "acct_9"):
+        with pytest.raises(StripeStoppedError, match="BILLING_STRIPE_API_KEY is not set"):
+            await stripe_identity(world.double.client(), settings(stripe_api_key=SecretStr(""), stripe_account=account))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_key_is_told(status: int) -> None:
+    """At both questions, each with what to do."""
+    async with answering(Answer(status, v1())) as server:
+        client = client_of(server.url)
+        with pytest.raises(StripeStoppedError, match="BILLING_STRIPE_API_KEY"):
+            await stripe_identity(client, settings())
+        with pytest.raises(StripeStoppedError, match=f"{status}.*BILLING_STRIPE_API_KEY"):
+            await checked_meters(client)
+
+
+async def test_meters_that_are_as_they_must_be(world: World) -> None:
+    """Their ids by name; making the missing ones makes nothing."""
+    client = world.double.client()
+    assert set(await checked_meters(client)) == {meter.name for meter in CATALOGUE}
+    assert await create_missing(client) == []
+
+
+async def new_meter(client: stripe.StripeClient, name: str, **other: object) -> str:
+    """Another meter of that event name, the catalogue's own being archived first."""
+    async for old in (await client.v1.billing.meters.list_async()).auto_paging_iter():
+        if old.event_name == name:
+            await client.v1.billing.meters.deactivate_async(old.id)
+    facts: dict[str, object] = {
+        "display_name": name,
+        "event_name": name,
+        "default_aggregation": {"formula": "sum"},
+        "customer_mapping": {"type": "by_id", "event_payload_key": "stripe_customer_id"},
+        "value_settings": {"event_payload_key": "value"},
+    }
+    return (await client.v1.billing.meters.create_async(facts | other)).id  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"default_aggregation": {"formula": "count"}}, "sms.send: aggregates by count, must be sum"),
+        ({"event_time_window": "day"}, "sms.send: pre-aggregates by day"),
+        (
+            {"customer_mapping": {"type": "by_id", "event_payload_key": "who"}},
+            "sms.send: reads the customer from who",
+        ),
+        ({"value_settings": {"event_payload_key": "much"}}, "sms.send: reads the value from much"),
+    ],
+)
+async def test_a_meter_that_would_bill_something_else_is_refused(
+    world: World, other: dict[str, object], told: str
+) -> None:
+    """Another aggregation, window or payload key."""
+    client = world.double.client()
+    await new_meter(client, "sms.send", **other)
+    with pytest.raises(StripeStoppedError, match=told):
+        await checked_meters(client)
+
+
+async def test_every_fault_is_told_at_once(world: World) -> None:
+    """Two archived meters, and one that an active one of the same name has replaced."""
+    client = world.double.client()
+    made = await new_meter(client, "voice.ai")
+    for name in ("sms.send", "did.monthly"):
+        await client.v1.billing.meters.deactivate_async(world.double.meter_ids[name])
+    with pytest.raises(StripeStoppedError) as raised:
+        await checked_meters(client)
+    assert "sms.send: is inactive: reactivate it" in str(raised.value)
+    assert "did.monthly: is inactive" in str(raised.value)
+    assert "voice.ai" not in str(raised.value)
+    assert made
+
+
+async def test_a_missing_meter_is_refused_and_can_be_made(world: World) -> None:
+    """With the event names that are missing."""
+    world.double.store.connection.execute("DELETE FROM objects WHERE id = ?", (world.double.meter_ids["sms.send"],))
+    client = world.double.client()
+    with pytest.raises(StripeStoppedError, match=r"sms\.send: Stripe has no meter"):
+        await checked_meters(client)
+    assert await create_missing(client) == ["sms.send"]
+    assert "sms.send" in await checked_meters(client)
+
+
+async def test_a_summary_is_that_of_the_row_s_own_minute(world: World) -> None:
+    """Customer, meter and minute: the neighbours do not count; nothing at all is 0."""
+    client = world.double.client()
+    customer, other = await world.double.customer(), await world.double.customer()
+    timestamp = NOON - 3600 + 90
+    mine = row(0, 5, customer=customer, timestamp=timestamp)
+    summaries = StripeSummaries(client, world.double.meter_ids)
+    assert await summaries.units(mine) == 0
+    for number, (who, meter, at) in enumerate(
+        [
+            (customer, "sms.send", timestamp),
+            (customer, "sms.send", timestamp - 30),
+            (customer, "sms.send", timestamp + 29),
+            (customer, "sms.send", timestamp - 31),
+            (customer, "sms.send", timestamp + 30),
+            (customer, "voice.ai", timestamp),
+            (other, "sms.send", timestamp),
+        ]
+    ):
+        await client.v1.billing.meter_events.create_async(
+            {
+                "event_name": meter,
+                "identifier": f"{name_of(mine)}-{number}",
+                "payload": {"stripe_customer_id": who, "value": str(10**number)},
+                "timestamp": at,
+            }
+        )
+    assert await summaries.units(mine) == 111
