@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ledger.state import Log
-from local.stack_settings import settings_of
+from local.stack.settings import settings_of
 from metering.account import Account
 from metering.period import period_containing
 from metering.rfc3339 import from_unix

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from prometheus_client import CollectorRegistry
 
-from local.stack_settings import settings_of
+from local.stack.settings import settings_of
 from ops.account_change import parse_time
 from ops.errors import OpsError
 from ops.stack_env import KAFKA, StackDir, find_env

@@ -10,10 +10,10 @@ class OpsError(Exception):
 # Their messages are written for whoever runs the command.
 _SPEAKING = (
     ("runtime.topics", "TopicMismatchError"),
-    ("local.stack_errors", "StackError"),
-    ("local.ports", "PortTakenError"),
-    ("local.process", "ServerError"),
-    ("local.kafka_jars", "JarError"),
+    ("local.stack.errors", "StackError"),
+    ("local.servers.ports", "PortTakenError"),
+    ("local.servers.process", "ServerError"),
+    ("local.servers.kafka_jars", "JarError"),
     ("producers.event", "InvalidEventError"),
 )
 

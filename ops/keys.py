@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from ledger.state import Log
-from local.stack_settings import settings_of
+from local.stack.settings import settings_of
 from metering.api_key import ApiKeyRecord, is_well_formed, key_hash, make_api_key
 from metering.rfc3339 import from_unix
 from ops.account_change import check_account_id

@@ -10,7 +10,7 @@ from redis.asyncio.cluster import RedisCluster
 
 from ledger.redis_store import RedisStore
 from ledger.shard import Ledger
-from local.stack_settings import settings_of
+from local.stack.settings import settings_of
 from ops.errors import OpsError
 from ops.stack_env import KAFKA, REDIS, find_env
 from runtime.redis import connect

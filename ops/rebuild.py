@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from local.display import Display, make_display
+from local.stack.display import Display, make_display
 from ops.errors import OpsError
 from ops.ledger_access import LedgerSettings, chosen_shards, ledger_settings, open_ledger
 from ops.log_reading import LogReader

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from local.stack_file import NAME, read_stack_env
+from local.stack.description import NAME, read_stack_env
 from ops.errors import OpsError
 
 DEFAULT_DIRECTORY = Path(".local")

@@ -5,7 +5,7 @@ import os
 
 import typer
 
-from local.stack_settings import settings_of
+from local.stack.settings import settings_of
 from metering.meters import CATALOGUE
 from ops.errors import OpsError
 from ops.stack_env import STRIPE_KEY, StackDir, find_env

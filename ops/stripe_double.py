@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from local.ports import LOOPBACK
+from local.servers.ports import LOOPBACK
 from local.stripe.serve import serve
 
 app = typer.Typer(add_completion=False)

@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from local.stack_settings import settings_of
+from local.stack.settings import settings_of
 from ops.stack_env import KAFKA, StackDir, find_env
 from runtime.settings import KafkaSettings
 from runtime.topics import create_topics, topic_specs, verify_topics

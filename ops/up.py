@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from local.servers.kafka_files import default_cache
 
-from local.display import make_display
-from local.kafka_files import default_cache
-from local.stack import run_stack
-from local.stack_plan import StackOptions
+from local.stack.display import make_display
+from local.stack.plan import StackOptions
+from local.stack.run import run_stack
 from ops.stack_env import DEFAULT_DIRECTORY
 from ops.table_log import write_records
 

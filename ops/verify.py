@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 from redis.exceptions import RedisError
 
 from ledger.shard import Ledger
-from local.display import make_display
+from local.stack.display import make_display
 from metering.bucket import start_of
 from metering.partition import partition_of
 from metering.rfc3339 import from_unix

@@ -53,7 +53,7 @@ class UsageEmitter:
         self._courier = Courier(settings, self._metrics)
         atexit.register(self.close)
 
-    def emit(  # noqa: PLR0913 - an event's attributes
+    def emit(
         self,
         meter: str,
         account: str,

@@ -14,8 +14,8 @@ import pytest
 import redis
 from kafka import KafkaAdminClient
 
-from local.kafka import KafkaServer, embedded_kafka
-from local.redis import RedisServer, embedded_redis
+from local.servers.kafka import KafkaServer, embedded_kafka
+from local.servers.redis import RedisServer, embedded_redis
 from tests.support.servers import JAR_CACHE, Sources, choose, fetch, running_kafka, running_redis
 
 SOURCES = pytest.StashKey[Sources]()

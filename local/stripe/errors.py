@@ -15,7 +15,7 @@ class StripeError(Exception):
     Idempotency-Key; a refusal of parameters, of a key or of a concurrent request is not stored and may be tried anew.
     """
 
-    def __init__(  # noqa: PLR0913 - the fields of Stripe's error object
+    def __init__(
         self,
         message: str,
         *,

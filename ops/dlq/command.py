@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from local.stack_settings import settings_of
+from local.stack.settings import settings_of
 from ops.account_change import parse_time
 from ops.dead_letter_log import MarkKind, read_dead_letters
 from ops.dlq import acting

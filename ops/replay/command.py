@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from local.stack_settings import settings_of
+from local.stack.settings import settings_of
 from ops.errors import OpsError
 from ops.forecast_text import forecast_json, print_forecast
 from ops.replay.acting import forecast_replay, run_replay

@@ -12,7 +12,7 @@ import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
 from ledger.state import Log, open_shard
-from local.redis import RedisServer
+from local.servers.redis import RedisServer
 from tests.aggregator.load import ACCOUNTS, Load, write
 from tests.aggregator.system import PARTITIONS, System, running_system
 from tests.support.eventually import eventually_async

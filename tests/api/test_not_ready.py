@@ -3,8 +3,8 @@
 import httpx
 from redis.asyncio import Redis
 
-from local.ports import free_port
-from local.redis import RedisServer
+from local.servers.ports import free_port
+from local.servers.redis import RedisServer
 from metering.account import Account
 from metering.api_key import key_hash, make_api_key
 from metering.partition import partition_of

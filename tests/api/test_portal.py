@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from api.app import create_app
 from api.settings import ApiSettings
 from api.stripe_portal import StripePortal
-from local.ports import free_port
+from local.servers.ports import free_port
 from local.stripe.app import create_app as create_double
 from local.stripe.clock import Clock
 from local.stripe.store import Store

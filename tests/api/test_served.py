@@ -15,9 +15,9 @@ import pytest
 import requests
 from redis.asyncio import Redis
 
-from local.ports import free_port
-from local.process import Command, ServerError, ServerProcess
-from local.redis import RedisServer
+from local.servers.ports import free_port
+from local.servers.process import Command, ServerError, ServerProcess
+from local.servers.redis import RedisServer
 from local.stripe.app import create_app as create_double
 from local.stripe.clock import Clock
 from local.stripe.store import Store

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local.ports import free_ports
+from local.servers.ports import free_ports
 from tests.containers.composed import Composed, Ports
 from tests.support import docker_engine, kafka_container, redis_container
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from local.ports import free_ports
-from local.probes import ask, is_there
-from local.process import Command, ServerProcess
+from local.servers.ports import free_ports
+from local.servers.process import Command, ServerProcess
+from local.stack.probes import ask, is_there
 from tests.support import kafka_container, redis_container
 from tests.support.eventually import eventually
 from tests.support.servers import Source, running_kafka, running_redis

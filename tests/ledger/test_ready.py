@@ -13,7 +13,7 @@ from ledger.redis_store import RedisStore
 from ledger.shard import Ledger, Shard
 from ledger.state import Log, open_shard, read_state
 from ledger.tables import TableBatch, fold_table
-from local.redis import RedisServer
+from local.servers.redis import RedisServer
 
 FOLDED = (Log.USAGE, Log.ACCOUNTS, Log.API_KEYS)
 ENDS = dict.fromkeys(FOLDED, 5)

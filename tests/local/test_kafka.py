@@ -8,9 +8,9 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
-from local.kafka import KafkaServer, embedded_kafka
-from local.ports import PortTakenError, free_ports
-from local.redis import RedisServer
+from local.servers.kafka import KafkaServer, embedded_kafka
+from local.servers.ports import PortTakenError, free_ports
+from local.servers.redis import RedisServer
 from tests.support.servers import JAR_CACHE
 
 TOPIC = "things"

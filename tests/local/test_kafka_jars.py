@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from local.kafka_jars import REPOSITORY, Jar, JarError, kafka_jars, locked_jars
-from local.kafka_lock import COORDINATES
+from local.servers.kafka_jars import REPOSITORY, Jar, JarError, kafka_jars, locked_jars
+from local.servers.kafka_lock import COORDINATES
 
 JAR = Jar("org.example", "greeting", "1.2", hashlib.sha256(b"hello").hexdigest())
 

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from local.ports import FIRST_PORT, LAST_PORT, PortTakenError, free_port, free_ports, require_free
+from local.servers.ports import FIRST_PORT, LAST_PORT, PortTakenError, free_port, free_ports, require_free
 
 
 def test_free_ports_are_different_and_below_the_ephemeral_range() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.process import Command, ServerError, ServerProcess
+from local.servers.process import Command, ServerError, ServerProcess
 from tests.support.eventually import eventually
 
 FOR_EVER = "while :; do sleep 1; done"
@@ -99,7 +99,7 @@ def test_the_child_is_out_of_reach_of_ctrl_c(tmp_path: Path, servers: list[Serve
 def test_the_child_dies_with_a_killed_parent(tmp_path: Path) -> None:
     """A supervisor that is killed with kill -9 leaves no server behind."""
     program = (
-        "import sys, time; from pathlib import Path; from local.process import Command, ServerProcess\n"
+        "import sys, time; from pathlib import Path; from local.servers.process import Command, ServerProcess\n"
         f"server = ServerProcess('thing', Command(['sleep', '1000'], Path({str(tmp_path / 'log')!r})))\n"
         "server.start(); print(server.pid, flush=True); time.sleep(1000)"
     )

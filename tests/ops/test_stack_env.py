@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stack_file import StackFile
+from local.stack.description import StackFile
 from ops.errors import OpsError
 from ops.stack_env import DEFAULT_DIRECTORY, KAFKA, REDIS, find_env
 

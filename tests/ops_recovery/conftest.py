@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from kafka import KafkaAdminClient
 
-from local.redis import embedded_redis
+from local.servers.redis import embedded_redis
 from tests.ops_recovery.system import ACCOUNTS, System
 from tests.support.eventually import eventually
 

@@ -19,8 +19,8 @@ from kafka import KafkaConsumer, TopicPartition
 from typer.testing import CliRunner
 
 from ledger.keys import ShardKeys
-from local.ports import free_port
-from local.stack_settings import settings_of
+from local.servers.ports import free_port
+from local.stack.settings import settings_of
 from metering.account import Account
 from ops.cli import app
 from ops.table_log import write_records

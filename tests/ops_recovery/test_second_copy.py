@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from aggregator.settings import AggregatorSettings
 from ledger.keys import ShardKeys
 from ledger.ready import ReadyMark
-from local.stack_settings import settings_of
+from local.stack.settings import settings_of
 from runtime.settings import CopySettings
 from stripe_sync.settings import StripeSyncSettings
 from tests.support.eventually import eventually

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from kafka import KafkaAdminClient
 
-from local.redis import embedded_redis
+from local.servers.redis import embedded_redis
 from ops.settings import TableSettings
 from runtime.topics import create_topics
 from tests.ops_replay.house import PARTITIONS, House

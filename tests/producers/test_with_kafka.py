@@ -13,7 +13,7 @@ import pytest
 from kafka.partitioner.default import murmur2
 from prometheus_client import CollectorRegistry
 
-from local.kafka import KafkaServer
+from local.servers.kafka import KafkaServer
 from producers.emitter import UsageEmitter
 from producers.in_flight import Outcome
 from tests.producers.conftest import NOWHERE, PARTITIONS, UsageTopic

@@ -15,7 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ResponseError
 
 from ledger.script import Script
-from local.redis import embedded_redis
+from local.servers.redis import embedded_redis
 from tests.simulation.network import Network
 from tests.simulation.shown import Shown
 from tests.simulation.trace import Trace

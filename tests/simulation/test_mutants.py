@@ -10,6 +10,7 @@ MOST_SEEDS = 60
 
 
 @pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.timeout(600)
 def test_a_missing_guard_is_noticed(machine: RedisMachine, name: str) -> None:
     """Given the product without one of its guards; then some seed ends in a violation."""
     with living(name) as scenario:

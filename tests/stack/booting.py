@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from local.probes import Answer, ask
+from local.stack.probes import Answer, ask
 from tests.support.eventually import eventually
 
 BOOT_SECONDS = 150.0  # longer than its own deadline: the machine may be busy

@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 
-from local.back_off import FIRST_SECONDS, LONGEST_SECONDS, STEADY_SECONDS, next_delay
+from local.stack.back_off import FIRST_SECONDS, LONGEST_SECONDS, STEADY_SECONDS, next_delay
 
 
 def test_it_doubles_from_a_fraction_of_a_second_to_a_few() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from local.boot import DEADLINE_SECONDS, Boot, Start, Step
-from local.process import Command, ServerProcess
-from local.stack_errors import StackError
-from local.supervisor import Service, Supervisor
+from local.servers.process import Command, ServerProcess
+from local.stack.boot import DEADLINE_SECONDS, Boot, Start, Step
+from local.stack.errors import StackError
+from local.stack.supervisor import Service, Supervisor
 
 
 class Lines:

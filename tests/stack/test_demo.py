@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from local.demo import Demo, Published
-from local.demo_accounts import ANCHORS, DOCS_ACCOUNT, load_demo_accounts, save_demo_accounts
-from local.demo_usage import DOCUMENTED
+from local.demo.__main__ import Demo, Published
+from local.demo.accounts import ANCHORS, DOCS_ACCOUNT, load_demo_accounts, save_demo_accounts
+from local.demo.usage import DOCUMENTED
 from metering.account import Account
 from metering.api_key import is_well_formed
 from metering.event import UsageEvent, read_event

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from local.orphans import end_orphans, note_children
+from local.stack.orphans import end_orphans, note_children
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 

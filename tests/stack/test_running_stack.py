@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from local.probes import is_there
+from local.stack.probes import is_there
 from tests.stack.booting import RunningStack, running
 from tests.support.eventually import eventually
 

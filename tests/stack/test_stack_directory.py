@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from local.private_file import replace_private
-from local.stack_directory import Kept, StackDirectory
-from local.stack_errors import StackError
-from local.stack_file import StackFile, read_stack_env, remove_stack_file
-from local.supervisor import RunningProcess
+from local.stack.description import StackFile, read_stack_env, remove_stack_file
+from local.stack.directory import Kept, StackDirectory
+from local.stack.errors import StackError
+from local.stack.private_file import replace_private
+from local.stack.supervisor import RunningProcess
 
 
 def test_one_stack_at_a_time(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.demo_accounts import ANCHORS, DOCS_ACCOUNT
-from local.demo_usage import DOCUMENTED
+from local.demo.accounts import ANCHORS, DOCS_ACCOUNT
+from local.demo.usage import DOCUMENTED
 from metering.meters import CATALOGUE
 from tests.stack.booting import RunningStack, running
 from tests.support.eventually import eventually

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from local.stack_directory import Kept
-from local.stack_errors import StackError
-from local.stack_plan import StackOptions, StackPlan, check_options, plan_stack, service_environment
-from local.stack_settings import settings_of
+from local.stack.directory import Kept
+from local.stack.errors import StackError
+from local.stack.plan import StackOptions, StackPlan, check_options, plan_stack, service_environment
+from local.stack.settings import settings_of
 from runtime.settings import KafkaSettings, StripeSettings
 
 KEPT = Kept(namespace="ours", partitions=12)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.ports import PortTakenError, free_port, free_ports
-from local.stack_errors import StackError
-from local.stack_ports import VARIABLES, choose_ports
+from local.servers.ports import PortTakenError, free_port, free_ports
+from local.stack.errors import StackError
+from local.stack.port_choice import VARIABLES, choose_ports
 
 
 @pytest.fixture

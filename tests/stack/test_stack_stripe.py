@@ -2,8 +2,8 @@
 
 import pytest
 
-from local.stack_errors import StackError
-from local.stack_stripe import BASE, KEY, StripeChoice, choose_stripe
+from local.stack.errors import StackError
+from local.stack.stripe_choice import BASE, KEY, StripeChoice, choose_stripe
 from runtime.settings import DOUBLE_API_KEY, STRIPE_API_BASE
 
 OWN_DOUBLE = StripeChoice(None, DOUBLE_API_KEY)

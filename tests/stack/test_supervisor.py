@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.process import Command, ServerProcess
-from local.supervisor import Ended, Happening, Service, Started, Supervisor
+from local.servers.process import Command, ServerProcess
+from local.stack.supervisor import Ended, Happening, Service, Started, Supervisor
 from tests.support.eventually import eventually
 
 FOREVER = "import time; time.sleep(600)"

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from local.redis import RedisServer
+from local.servers.redis import RedisServer
 
 from .world import World, a_world
 

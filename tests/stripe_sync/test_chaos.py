@@ -1,7 +1,8 @@
 """Everything at once, by seeds: two workers, a Redis that forgets, a log whose appends float, a silent Stripe."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
@@ -13,11 +14,12 @@ from redis.asyncio import Redis
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ledger.state import Log, read_state
-from local.redis import RedisServer
+from local.servers.redis import RedisServer
+from stripe_sync.ownership import RETRIABLE
+from stripe_sync.tasks import end_tasks
 from tests.ledger_push.counts import HOUR, NOON
 from tests.support.eventually import eventually_async
 
-from .test_log_faults import kept_running
 from .world import World, a_world
 
 T = TypeVar("T")
@@ -82,6 +84,25 @@ class Weather:
                 return httpx.Response(500, json={"error": {"code": "api_error", "message": "oops"}})
 
 
+@asynccontextmanager
+async def supervised(world: World, weather: Weather) -> AsyncIterator[None]:
+    """A worker that is started again whenever it fails, however often."""
+
+    async def keep_working() -> None:
+        while True:
+            try:
+                await world.worker(weather).run()
+            except RETRIABLE:
+                await world.clock.sleep(0.1)
+
+    task = asyncio.create_task(keep_working())
+    try:
+        yield
+        assert not task.done(), task.exception()
+    finally:
+        await end_tasks([task])
+
+
 async def one_step(world: World, weather: Weather) -> None:
     """Something happens in the world."""
     random = weather.random
@@ -125,7 +146,7 @@ async def test_the_sums_are_exact_when_the_weather_clears(own_redis: RedisServer
             await world.account(name)
         await world.counts.fold()
         weather = Weather(world, Random(seed))  # noqa: S311 - reproducible, not secret
-        async with kept_running(world, weather), kept_running(world, weather):
+        async with supervised(world, weather), supervised(world, weather):
             for _ in range(STEPS):
                 await one_step(world, weather)
                 assert_never_too_much(world)

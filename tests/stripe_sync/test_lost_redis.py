@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from ledger.state import Log, read_state
-from local.redis import RedisServer
+from local.servers.redis import RedisServer
 from tests.ledger_push.counts import HOUR
 from tests.support.eventually import eventually_async
 

@@ -3,7 +3,7 @@
 import redis
 from testcontainers.core.container import DockerContainer
 
-from local.redis import SETTINGS
+from local.servers.redis import SETTINGS
 from tests.support.eventually import eventually
 
 IMAGE = "redis:7.0-bookworm"

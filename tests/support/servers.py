@@ -11,9 +11,9 @@ from typing import Literal, Protocol
 
 from testcontainers.core.config import testcontainers_config
 
-from local.kafka import embedded_kafka
-from local.kafka_jars import kafka_jars
-from local.redis import embedded_redis
+from local.servers.kafka import embedded_kafka
+from local.servers.kafka_jars import kafka_jars
+from local.servers.redis import embedded_redis
 from tests.support import docker_engine, kafka_container, redis_container
 
 JAR_CACHE = Path(__file__).parents[2] / ".local" / "cache"

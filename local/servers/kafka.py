@@ -10,10 +10,10 @@ from pathlib import Path
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from local.java import find_java
-from local.kafka_jars import kafka_jars
-from local.ports import LOOPBACK, free_ports, require_free
-from local.process import Command, ServerError, ServerProcess
+from local.servers.java import find_java
+from local.servers.kafka_jars import kafka_jars
+from local.servers.ports import LOOPBACK, free_ports, require_free
+from local.servers.process import Command, ServerError, ServerProcess
 
 NODE_ID = 1
 FORMAT_SECONDS = 60.0

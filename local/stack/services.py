@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from local.boot import Start
-from local.kafka import KafkaServer
-from local.kafka_files import KafkaFiles
-from local.ports import LOOPBACK
-from local.probes import is_there
-from local.process import Command, ServerProcess
-from local.redis import RedisServer, find_redis
-from local.stack_directory import StackDirectory
-from local.stack_plan import StackPlan, service_environment
-from local.supervisor import Service
+from local.servers.kafka import KafkaServer
+from local.servers.kafka_files import KafkaFiles
+from local.servers.ports import LOOPBACK
+from local.servers.process import Command, ServerProcess
+from local.servers.redis import RedisServer, find_redis
+from local.stack.boot import Start
+from local.stack.directory import StackDirectory
+from local.stack.plan import StackPlan, service_environment
+from local.stack.probes import is_there
+from local.stack.supervisor import Service
 
 SERVERS, SERVICES, TRAFFIC = range(3)  # stopped from the last to the first
 

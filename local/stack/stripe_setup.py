@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import stripe
 
-from local.stack_errors import StackError
+from local.stack.errors import StackError
 from runtime.settings import StripeSettings
 from stripe_sync.meters import create_missing, list_meters, meter_faults
 from stripe_sync.stripe_client import make_client

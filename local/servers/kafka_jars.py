@@ -1,7 +1,7 @@
 """Kafka's jars: what the lock file names, downloaded once into a cache and verified before every boot.
 
-The lock file (`kafka.lock.toml`, written by `python -m local.kafka_lock`) names every jar with its SHA-256. With
-intact jars in the cache nothing touches the network. A missing or altered jar is downloaded again, from where jgo
+The lock file (`kafka.lock.toml`, written by `python -m local.servers.kafka_lock`) names every jar with its SHA-256.
+With intact jars in the cache nothing touches the network. A missing or altered jar is downloaded again, from where jgo
 looks: its default remote repository and those that the user's jgo configuration file adds or replaces.
 """
 
@@ -79,7 +79,9 @@ def locked_jars(lock_file: Path = LOCK_FILE) -> list[Jar]:
     ]
     unsafe = [jar.artifact for jar in jars if not jar.sha256]
     if unsafe:
-        raise JarError(f"{lock_file} has no sha256 for {', '.join(unsafe)}: write it anew (python -m local.kafka_lock)")
+        raise JarError(
+            f"{lock_file} has no sha256 for {', '.join(unsafe)}: write it anew (python -m local.servers.kafka_lock)"
+        )
     return jars
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from kafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from local.demo_traffic import Traffic
-from local.demo_usage import Services, publish_period
-from local.private_file import replace_private
-from local.topic_id import topic_id
+from local.demo.traffic import Traffic
+from local.demo.usage import Services, publish_period
+from local.stack.private_file import replace_private
+from local.stack.topic_id import topic_id
 from metering.period import Period, period_containing
 from producers.emitter import UsageEmitter
 from producers.settings import EmitterSettings

@@ -4,8 +4,8 @@ import random
 from collections.abc import Callable
 from uuid import UUID
 
-from local.demo_accounts import LIVE_ACCOUNTS
-from local.demo_usage import Services
+from local.demo.accounts import LIVE_ACCOUNTS
+from local.demo.usage import Services
 
 EVENTS_PER_SECOND = 4.0
 LONGEST_PAUSE_SECONDS = 1.0

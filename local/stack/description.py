@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.private_file import replace_private
-from local.supervisor import RunningProcess
+from local.stack.private_file import replace_private
+from local.stack.supervisor import RunningProcess
 
 NAME = "stack.json"
 

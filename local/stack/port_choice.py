@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from local.ports import PortTakenError, free_ports, require_free
-from local.stack_errors import StackError
+from local.servers.ports import PortTakenError, free_ports, require_free
+from local.stack.errors import StackError
 
 # Server → the variable that sets its port. Kafka's second port is nobody else's business.
 VARIABLES: Mapping[str, str | None] = {

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from local.private_file import replace_private
-from local.stack_errors import StackError
-from local.stack_file import NAME as STACK_FILE
+from local.stack.description import NAME as STACK_FILE
+from local.stack.errors import StackError
+from local.stack.private_file import replace_private
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Processes that a supervisor left behind when it was killed: found in its notes, and ended by the next one.
 
-On Linux the kernel ends a supervisor's children with it (`local.tether`); elsewhere only the next start can.
+On Linux the kernel ends a supervisor's children with it (`local.servers.tether`); elsewhere only the next start can.
 """
 
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from local.private_file import replace_private
+from local.stack.private_file import replace_private
 
 END_SECONDS = 10.0
 # A process id is used again some day: who bears it now is told from its start, which is known this exactly.

@@ -1,4 +1,4 @@
-"""Write Kafka's lock file anew: `python -m local.kafka_lock`, after a change of the coordinates below.
+"""Write Kafka's lock file anew: `python -m local.servers.kafka_lock`, after a change of the coordinates below.
 
 Resolving needs the network. The jars' dependencies are taken as their own POMs state them ("raw" in jgo): letting
 one coordinate's POM manage the versions of the other's gives a broker whose parts do not fit together.
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jgo.env import LockFile
 
-from local.kafka_jars import LOCK_FILE, maven_context
+from local.servers.kafka_jars import LOCK_FILE, maven_context
 
 COORDINATES = (
     "org.apache.kafka:kafka_2.13:4.1.1",

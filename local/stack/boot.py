@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Event, Thread
 
-from local.display import Display
-from local.stack_errors import StackError
-from local.supervisor import Service, Supervisor
+from local.stack.display import Display
+from local.stack.errors import StackError
+from local.stack.supervisor import Service, Supervisor
 
 POLL_SECONDS = 0.03
 PROBE_SECONDS = 0.05

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from local.stack_errors import StackError
+from local.stack.errors import StackError
 from runtime.settings import DOUBLE_API_KEY, STRIPE_API_BASE
 
 BASE = "BILLING_STRIPE_API_BASE"
