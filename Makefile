@@ -4,12 +4,14 @@ PYTHON ?= python3
 UV ?= uv
 VENV = .venv
 BIN = $(VENV)/bin
+SEEDS ?= 5000
+FIRST ?= 0
 STAMP = $(VENV)/.installed
 LOCK = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --quiet
 
 .DEFAULT_GOAL = help
-.PHONY: help install up check test test-containers lock clean
+.PHONY: help install up check test simulate test-containers lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +38,9 @@ check: install ## style, types, import contracts
 
 test: install ## the whole test suite
 	$(BIN)/pytest $(ARGS)
+
+simulate: install ## thousands of seeds of the simulation: SEEDS=5000, FIRST=0
+	$(BIN)/python -m tests.simulation.run $(SEEDS) $(FIRST)
 
 test-containers: install ## the tests of the container images
 	$(BIN)/pytest tests/containers $(ARGS)

@@ -129,7 +129,7 @@ class SimulatedStore:
 
 def _short(reply: Any) -> str:
     parts = reply if isinstance(reply, list) else [reply]
-    return " ".join(str(part, "utf-8") if isinstance(part, bytes) else str(part) for part in parts)
+    return " ".join(part.decode() if isinstance(part, bytes) else repr(part) for part in parts)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from tests.simulation.world import World
 STORM_SECONDS = 25.0
 REST_SECONDS = 300.0
 CHECK_SECONDS = 2.5
-EVENTS = (30, 100)
+EVENTS = (30, 120)
 MONTH_END = datetime(2026, 1, 31, 23, tzinfo=UTC)
 SETS, MEMBERS = 2, 4  # of a dedupe block: a few dozen identities make the next one grow
 

@@ -16,7 +16,7 @@ from tests.simulation.truth import Meant
 
 METERS = 3
 HOUR = 3600
-BACKLOG_SHARE = 0.25  # of seeds: most events are days old, and belong to a period that can't be billed any more
+BACKLOG_SHARE = 0.4  # of seeds: most events are days old, and belong to a period that can't be billed any more
 OLDEST = 34 * 24 * HOUR
 BROKEN = (
     b"",

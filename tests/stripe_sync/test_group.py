@@ -58,8 +58,8 @@ async def test_a_member_without_a_shard_takes_over_however_long_it_waited(
     first, second = member(), member()
     await joined(first, settings)
     await joined(second, settings)
+    await eventually_async(lambda: given_out(first, second))
     working, waiting = (first, second) if first.assignment() else (second, first)
-    await eventually_async(lambda: shared(working, waiting))
     waiting._subscription._last_fetch_ended = time.monotonic() - LONG_AGO
     heard = asyncio.get_running_loop().time() + 3  # a heartbeat takes two seconds
     await eventually_async(lambda: reached(heard))
@@ -67,9 +67,9 @@ async def test_a_member_without_a_shard_takes_over_however_long_it_waited(
     await eventually_async(lambda: owns(waiting), what="the shard taken over")
 
 
-async def shared(working: AIOKafkaConsumer, waiting: AIOKafkaConsumer) -> bool:
+async def given_out(first: AIOKafkaConsumer, second: AIOKafkaConsumer) -> bool:
     """One has the shard, the other nothing."""
-    return bool(working.assignment()) and not waiting.assignment()
+    return bool(first.assignment()) != bool(second.assignment())
 
 
 async def reached(moment: float) -> bool:

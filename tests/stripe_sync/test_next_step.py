@@ -95,20 +95,29 @@ def test_a_row_is_not_sent_into_a_period_that_is_final(now: int, expected: Step)
     assert step(folded_at=now) is expected
 
 
-@pytest.mark.parametrize(("days", "expected"), [(33.9, Step.SEND), (34, Step.MISSED), (35, Step.MISSED)])
-def test_a_timestamp_of_34_days_ago_is_not_sent(days: float, expected: Step) -> None:
-    """Stripe takes 35; with an anchor late in the month the period itself would still be open."""
-    grace_anchor = NOON - 1
-    work = Work(
-        identifier=name_of(ROW),
-        entry=InFlight(row=ROW, prepared_ms=int((NOON + days * DAY) * 1000)),
-        account=Account(customer="cus_1", anchor=grace_anchor),
-        folded=Moment(int((NOON + days * DAY) * 1000), 0.0),
-        base=no_base,
-    )
-    assert next_step(work, Now(work.folded.wall_ms, 0.0), grace=72 * 3600) is (
-        expected if days >= 34 else Step.MISSED if days * DAY >= 30 * DAY + 72 * 3600 - 900 else Step.SEND
-    )
+@pytest.mark.parametrize(("days", "expected"), [(32.9, Step.SEND), (33.1, Step.MISSED), (34.5, Step.MISSED)])
+def test_a_row_of_the_period_s_first_second_is_sent_while_its_period_is_open(days: float, expected: Step) -> None:
+    """June has 30 days, and Stripe may wait for up to 72 hours more; a quarter of an hour before that it is over."""
+    first = JULY - 30 * DAY
+    opening = row(0, 5, hour=first // 3600, timestamp=first)
+    folded = Moment(int((first + days * DAY) * 1000), 0.0)
+    work = Work(name_of(opening), InFlight(row=opening, prepared_ms=folded.wall_ms), Account(), folded, no_base)
+    assert next_step(work, Now(folded.wall_ms, 0.0), grace=72 * 3600) is expected
+
+
+def test_a_timestamp_of_34_days_ago_is_never_sent() -> None:
+    """Stripe takes 35: a period of 31 days and a long grace would allow for more."""
+    may = JULY - 61 * DAY
+    opening = row(0, 5, hour=may // 3600, timestamp=may)
+    folded = Moment((may + 34 * DAY) * 1000, 0.0)
+    work = Work(name_of(opening), InFlight(row=opening, prepared_ms=folded.wall_ms), Account(), folded, no_base)
+    assert next_step(work, Now(folded.wall_ms - 1000, 0.0), grace=10 * DAY) is Step.SEND
+    assert next_step(work, Now(folded.wall_ms, 0.0), grace=10 * DAY) is Step.MISSED
+
+
+def test_the_numbers() -> None:
+    """Ten minutes from the look at the log to the call; 22 hours of the 24 for which Stripe knows an identifier."""
+    assert (WINDOW_SECONDS, RESEND_SECONDS) == (600, 79_200)
 
 
 def test_the_account_s_anchor_decides_the_period() -> None:
