@@ -5,7 +5,6 @@ UV ?= uv
 VENV = .venv
 BIN = $(VENV)/bin
 SEEDS ?= 5000
-FIRST ?= 0
 STAMP = $(VENV)/.installed
 LOCK = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --quiet
@@ -39,8 +38,8 @@ check: install ## style, types, import contracts
 test: install ## the whole test suite
 	$(BIN)/pytest $(ARGS)
 
-simulate: install ## thousands of seeds of the simulation: SEEDS=5000, FIRST=0
-	$(BIN)/python -m tests.simulation.run $(SEEDS) $(FIRST)
+simulate: install ## thousands of seeds of the simulation: SEEDS=5000, or a range: SEEDS=100:200
+	$(BIN)/python -m tests.simulation.run $(SEEDS)
 
 test-containers: install ## the tests of the container images
 	$(BIN)/pytest tests/containers $(ARGS)

@@ -21,7 +21,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
 from aiokafka import AIOKafkaConsumer
@@ -263,8 +263,9 @@ class BatchConsumer(driver.Consumer):
             return {}
         bounds = await self.bounds(tps)
         fences = {tp: await self._batches.open_fold(tp, bounds[tp]) for tp in sorted(tps)}
+        ends = await self.highwaters(*tps)  # after the fences: whoever else moves them on moves the ends first
         for tp, fence in fences.items():
-            check_fence(f"{tp.topic}-{tp.partition}", fence, bounds[tp])
+            check_fence(f"{tp.topic}-{tp.partition}", fence, replace(bounds[tp], end=ends[tp]))
         held = self.assignment()
         fences = {tp: fence for tp, fence in fences.items() if tp in held}
         for tp, fence in fences.items():

@@ -114,7 +114,7 @@ class SimulatedStore:
         except ResponseError as error:
             self._trace.fail(f"{script.name} does not run: {error}")
         if script.name in SPOKEN_OF:
-            self._trace.say(self._who, f"{script.name} {keys[0]} {args[0] if args else ''} -> {_short(reply)}")
+            self._trace.say(self._who, f"{script.name} {keys[0]} {_short(list(args[:1]))} -> {_short(reply)}")
         marked = reply == b"READY" and args[0] == "ready"
         if marked or (script.name == "read_usage" and reply[0] == b"USAGE"):
             self._shown.is_readable(keys[0], int(self._client.hget(keys[0], "usage") or 0))
