@@ -77,6 +77,12 @@ async def read_in_flight(shard: Shard, identifiers: Sequence[str] = ()) -> dict[
     return _in_flight(found)
 
 
+async def read_in_flight_from(shard: Shard, least: int) -> dict[str, InFlight] | None:
+    """All rows in flight; None where the shard stands before `least`: some of its rows may be settled by then."""
+    fence, found = await _read_rows(shard, shard.keys.in_flight, ())
+    return None if fence is None or fence < least else _in_flight(found)
+
+
 async def read_parked(shard: Shard) -> dict[str, Parked]:
     """The parked rows by identifier."""
     _, found = await _read_rows(shard, shard.keys.parked, [])

@@ -16,6 +16,7 @@ from zlib import crc32
 from metering.bucket import hour_of
 from metering.dedupe import block_of, oldest_block
 from metering.event import read_event
+from metering.limits import MAX_FUTURE_MS
 from metering.partition import partition_of
 from metering.reject import Reject
 
@@ -167,7 +168,7 @@ def _decide(batch: UsageBatch, partitions: int, set_groups: int) -> None:
         if home != partition:
             batch.misplaced.append(Misplaced(record, account, home))
             continue
-        if member in seen or (origin_ms is not None and block_of(origin_ms) < oldest_ms_block):
+        if member in seen or (origin_ms is not None and block_of(time * 1000 - MAX_FUTURE_MS) < oldest_ms_block):
             duplicates += 1
             continue
         seen.add(member)

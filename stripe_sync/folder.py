@@ -18,10 +18,14 @@ from stripe_sync.log import Entry, PushLog
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When the end of the log was observed, by both clocks: what is sent is sent soon after, or not at all."""
+    """When the end of the log was observed, by both clocks: what is sent is sent soon after, or not at all.
+
+    `end` is that end: a shard that stands before it knows less than was known then.
+    """
 
     wall_ms: int
     monotonic: float
+    end: int = 0
 
 
 class PushFolder:
@@ -67,7 +71,7 @@ class PushFolder:
         if result is not Readiness.READY:  # flushed or failed over in between
             self._fence = None
             return None
-        return moment
+        return Moment(moment.wall_ms, moment.monotonic, end)
 
     async def _open(self) -> int:
         earliest, _ = await self._log.bounds(self._shard.number)

@@ -57,6 +57,11 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
             self._tasks[shard] = asyncio.create_task(self._keep_running(shard), name=f"shard-{shard}")
         self._released(set(self._tasks), set())
 
+    @property
+    def idle(self) -> bool:
+        """True for a standby: the group has given this process no shard."""
+        return not self._tasks
+
     async def release(self, shards: set[int]) -> None:
         """Stops the workers of some shards and waits for their end."""
         await end_tasks([self._tasks.pop(shard) for shard in shards if shard in self._tasks])

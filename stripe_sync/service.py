@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 
 from ledger.redis_store import RedisStore
 from ledger.shard import Ledger
-from runtime.clock import SystemClock
+from runtime.clock import Clock, SystemClock
 from runtime.kafka import async_options
 from runtime.monitor import Pulse
 from runtime.redis import check_server, connect
@@ -24,7 +24,9 @@ from stripe_sync.shard_worker import ShardWorker
 from stripe_sync.start_check import checked_meters, stripe_identity
 from stripe_sync.stripe_client import SingleTransport, make_client
 from stripe_sync.summaries import StripeSummaries
+from stripe_sync.tasks import end_tasks
 
+IDLE_BEAT_SECONDS = 5.0
 APPEND_TIMEOUT_MS = 30_000
 
 
@@ -71,7 +73,17 @@ async def serve(settings: StripeSyncSettings, stop: asyncio.Event, pulse: Pulse)
         ownership = Ownership(make_worker, lambda owned, _: rate.own(len(owned)), clock)
         closing.push_async_callback(ownership.release_all)
         consumer.subscribe([topic], listener=ownership)
+        standing_by = asyncio.create_task(_beat_while_idle(ownership, pulse, clock))
+        closing.push_async_callback(end_tasks, [standing_by])
         await until_stopped(stop, ownership.failed)
+
+
+async def _beat_while_idle(ownership: Ownership, pulse: Pulse, clock: Clock) -> None:
+    """A standby is alive too, although no shard beats for it."""
+    while True:
+        if ownership.idle:
+            pulse.beat()
+        await clock.sleep(IDLE_BEAT_SECONDS)
 
 
 def _producer(settings: StripeSyncSettings) -> AIOKafkaProducer:

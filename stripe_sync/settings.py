@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from metering.billing_time import CUTOFF_MARGIN_SECONDS
 from runtime.settings import CopySettings, KafkaSettings, MonitorSettings, ProcessSettings, StripeSettings
 
 
@@ -15,5 +16,10 @@ class StripeSyncSettings(KafkaSettings, CopySettings, StripeSettings, ProcessSet
     ]
     push_interval_seconds: Annotated[float, Field(gt=0, description="how long a bucket may grow between rows")] = 300.0
     finalization_grace_seconds: Annotated[
-        int, Field(ge=0, le=72 * 3600, description="Stripe's setting: how long after a period its invoice is final")
+        int,
+        Field(
+            ge=CUTOFF_MARGIN_SECONDS,
+            le=72 * 3600,
+            description="Stripe's setting: how long after a period its invoice is final",
+        ),
     ] = 3600

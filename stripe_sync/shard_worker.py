@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from ledger.pushes import read_accepted, read_accounts, read_in_flight
+from ledger.pushes import read_accepted, read_accounts, read_in_flight_from
 from ledger.reading import NotReadyError
 from ledger.shard import Shard
 from metering.push_log import MAX_ROWS, InFlight, Settled, Settlement, StripeIdentity, encode
@@ -78,7 +78,9 @@ class ShardWorker:
         if folded is None:
             return BEHIND_SECONDS
         self._check_identity()
-        in_flight = await read_in_flight(self._shard)
+        in_flight = await read_in_flight_from(self._shard, folded.end)
+        if in_flight is None:  # flushed since, and being folded again
+            return BEHIND_SECONDS
         self._settled = {name: result for name, result in self._settled.items() if name in in_flight}
         appended = await self._append_settled()
         await self._start_sending(in_flight, folded)
