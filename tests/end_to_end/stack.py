@@ -13,6 +13,8 @@ import redis
 import requests
 from confluent_kafka import Consumer, TopicPartition
 
+from tests.support.eventually import eventually
+
 BILLING = [str(Path(sys.executable).with_name("billing"))]
 
 
@@ -45,10 +47,18 @@ class Stack:
         return done.stdout.strip()
 
     def kill(self, prefix: str) -> None:
-        """Kill -9 of the processes whose names begin so."""
-        for process in self.description["processes"]:
-            if process["name"].startswith(prefix):
-                os.kill(process["pid"], signal.SIGKILL)
+        """Kill -9 of the processes whose names begin so; one that is just being started again is waited for."""
+        names = [process["name"] for process in self.description["processes"] if process["name"].startswith(prefix)]
+        for name in names:
+            eventually(lambda name=name: self._kill(name), what=f"{name} to be killed")
+
+    def _kill(self, name: str) -> bool:
+        pids = [process["pid"] for process in self.description["processes"] if process["name"] == name]
+        try:
+            os.kill(pids[0], signal.SIGKILL)
+        except (ProcessLookupError, IndexError):
+            return False
+        return True
 
     def flush_redis(self) -> None:
         """FLUSHALL."""
