@@ -1,7 +1,7 @@
 """A ledger in a real Redis, filled the way the aggregator fills it: log records, decided and folded."""
 
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -20,21 +20,11 @@ from metering.api_key import ApiKeyRecord, key_hash, make_api_key
 from metering.counting import Interval, usage_batches
 from metering.partition import partition_of
 from metering.rfc3339 import from_unix
+from tests.support.log_record import Record
 
 PARTITIONS = 4
 AS_OF_MS = 1_781_956_800_123  # 2026-06-20T12:00:00.123Z
 FOLDED = (Log.USAGE, Log.ACCOUNTS, Log.API_KEYS)
-
-
-@dataclass(frozen=True)
-class Record:
-    """A record of the usage log."""
-
-    offset: int
-    timestamp: int
-    value: bytes
-    key: bytes | None = None
-    headers: Sequence[tuple[str, bytes]] = ()
 
 
 @dataclass

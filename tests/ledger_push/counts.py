@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ledger.ready import Readiness, ReadyMark, mark_ready, note_server
@@ -13,22 +13,12 @@ from ledger.usage import apply_usage
 from metering.account import Account
 from metering.counting import Interval, usage_batches
 from metering.rfc3339 import from_unix
+from tests.support.log_record import Record
 
 NOON = 1_781_956_800  # 2026-06-20T12:00:00Z
 HOUR = 3600
 FOLDED = (Log.USAGE, Log.ACCOUNTS, Log.API_KEYS)
 MAPPED = Account(customer="cus_1")
-
-
-@dataclass(frozen=True)
-class Record:
-    """A record of the usage log."""
-
-    offset: int
-    timestamp: int
-    value: bytes
-    key: bytes | None = None
-    headers: Sequence[tuple[str, bytes]] = ()
 
 
 @dataclass
