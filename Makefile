@@ -30,7 +30,7 @@ up: install ## run the whole system on this machine; ARGS="--fresh" and others: 
 	@exec $(BIN)/billing up $(ARGS)
 
 check: install ## style, types, import contracts
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .  # its cache does not see a module that came or went
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports

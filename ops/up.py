@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from local.servers.kafka_files import default_cache
 
+from local.servers.kafka_files import default_cache
 from local.stack.display import make_display
 from local.stack.plan import StackOptions
 from local.stack.run import run_stack
