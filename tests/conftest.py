@@ -1,29 +1,35 @@
 """Servers and prefixes for every test.
 
-`kafka_bootstrap` and `redis_url` are shared by the whole run and started only when a test asks for them; what a test
-makes there carries its `topic_prefix` or `redis_prefix` and is deleted after it. A test that flushes, stops or kills
-a server takes one of its own: `own_redis`, `own_kafka`.
+`kafka_bootstrap` and `redis_url` are shared by the whole run and started only when a test asks for them, or by the
+controller for all its workers where the run is spread over processes (pytest-xdist); what a test makes there carries
+its `topic_prefix` or `redis_prefix` and is deleted after it. A test that flushes, stops or kills a server takes one
+of its own: `own_redis`, `own_kafka`.
 """
 
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import redis
 from kafka import KafkaAdminClient
+from xdist.workermanage import WorkerController
 
 from local.servers.kafka import KafkaServer, embedded_kafka
 from local.servers.redis import RedisServer, embedded_redis
-from tests.support.servers import JAR_CACHE, Sources, choose, fetch, running_kafka, running_redis
+from tests.support.servers import JAR_CACHE, Source, Sources, choose, fetch, running_kafka, running_redis
 
 SOURCES = pytest.StashKey[Sources]()
+ADDRESSES = pytest.StashKey[tuple[str, str]]()  # of Kafka and Redis, once they run
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the servers, without starting any."""
-    config.stash[SOURCES] = choose(os.environ)
+    """Choose the servers, without starting any. A worker process of a spread run is told what its controller chose."""
+    told = getattr(config, "workerinput", {}).get("servers")
+    config.stash[SOURCES] = Sources(*(Source("shared", address) for address in told)) if told else choose(os.environ)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -32,18 +38,42 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Fetch what the collected tests need, before the first test's time-out runs; say so if that changes the choice."""
+    """Fetch what the collected tests need, before the first test's time-out runs."""
     if session.config.option.collectonly:
         return
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-    chosen = session.config.stash[SOURCES]
-    fetched = fetch(
-        chosen, kafka="kafka_bootstrap" in wanted, own_kafka="own_kafka" in wanted, redis="redis_url" in wanted
+    _fetch(
+        session.config,
+        kafka="kafka_bootstrap" in wanted,
+        own_kafka="own_kafka" in wanted,
+        redis="redis_url" in wanted,
     )
-    session.config.stash[SOURCES] = fetched
-    if fetched != chosen:
-        reporter = session.config.pluginmanager.getplugin("terminalreporter")
-        reporter.write_line(f"servers: {fetched}")
+
+
+def _fetch(config: pytest.Config, *, kafka: bool, own_kafka: bool, redis: bool) -> None:
+    """Bring what the servers need; say so if that changes the choice."""
+    chosen = config.stash[SOURCES]
+    config.stash[SOURCES] = fetch(chosen, kafka=kafka, own_kafka=own_kafka, redis=redis)
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if config.stash[SOURCES] != chosen and reporter is not None:
+        reporter.write_line(f"servers: {config.stash[SOURCES]}")
+
+
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """The controller of a spread run starts the shared servers, once for all workers."""
+    _fetch(config, kafka=True, own_kafka=True, redis=True)
+    servers, sources = ExitStack(), config.stash[SOURCES]
+    config.add_cleanup(servers.close)
+    directory = Path(servers.enter_context(TemporaryDirectory(prefix="billing-tests-")))
+    config.stash[ADDRESSES] = (
+        servers.enter_context(running_kafka(sources.kafka, directory / "kafka")),
+        servers.enter_context(running_redis(sources.redis, directory / "redis")),
+    )
+
+
+def pytest_configure_node(node: WorkerController) -> None:
+    """Tell a worker where the shared servers are."""
+    node.workerinput["servers"] = node.config.stash[ADDRESSES]
 
 
 @pytest.fixture(scope="session")

@@ -109,7 +109,7 @@ class Reference:
             return "dead"
         if step.account not in ACCOUNTS:
             return "rerouted"
-        if step.origin_age_ms is not None and judged_ms // WEEK_MS < oldest_block:
+        if step.origin_age_ms is not None and (entry.time * 1000 + EARLIEST_MS) // WEEK_MS < oldest_block:
             return "duplicate"
         return "duplicate" if self.seen.get(step.identity, oldest_block - 1) >= oldest_block else "counted"
 

@@ -26,10 +26,18 @@ testcontainers_config.ryuk_disabled = True
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where one server comes from; `detail` is its address, its image, or what is embedded."""
+    """Where one server comes from; `detail` is its address, its image, or what is embedded.
 
-    kind: Literal["environment", "docker", "embedded"]
+    `shared` is one that the run's controller has started for all its worker processes.
+    """
+
+    kind: Literal["environment", "shared", "docker", "embedded"]
     detail: str
+
+    @property
+    def runs_already(self) -> bool:
+        """Nobody has to start it; `detail` is its address."""
+        return self.kind in ("environment", "shared")
 
     def __str__(self) -> str:
         return f"{self.kind} ({self.detail})"
@@ -97,7 +105,7 @@ class Server(Protocol):
 @contextmanager
 def running_kafka(source: Source, directory: Path) -> Iterator[str]:
     """A broker's bootstrap address, while the context lasts; an embedded one keeps its data in `directory`."""
-    if source.kind == "environment":
+    if source.runs_already:
         yield source.detail
         return
     docker = source.kind == "docker"
@@ -109,7 +117,7 @@ def running_kafka(source: Source, directory: Path) -> Iterator[str]:
 @contextmanager
 def running_redis(source: Source, directory: Path) -> Iterator[str]:
     """A Redis URL, while the context lasts; an embedded one keeps its data in `directory`."""
-    if source.kind == "environment":
+    if source.runs_already:
         yield source.detail
         return
     docker = source.kind == "docker"
