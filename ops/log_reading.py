@@ -13,7 +13,6 @@ from runtime.kafka import sync_options
 from runtime.settings import KafkaSettings
 from runtime.topics import DEAD_LETTER_MAX_BYTES
 
-CONNECT_MS = 10_000
 POLL_MS = 200
 IDLE_POLLS = 75  # 15 s without progress
 POLL_RECORDS = 1_000
@@ -37,7 +36,6 @@ class LogReader:
         self._servers = settings.kafka_bootstrap_servers
         try:
             self._consumer = KafkaConsumer(
-                bootstrap_timeout_ms=CONNECT_MS,
                 isolation_level="read_committed",
                 enable_auto_commit=False,
                 auto_offset_reset="none",

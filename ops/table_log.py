@@ -12,7 +12,6 @@ from runtime.kafka import sync_options
 from runtime.settings import KafkaSettings
 
 ACKNOWLEDGE_SECONDS = 15.0
-CONNECT_MS = 10_000
 READ_POLL_MS = 200
 IDLE_POLLS = 75  # 15 s without progress
 
@@ -31,7 +30,7 @@ def write_records(settings: KafkaSettings, topic: str, records: Mapping[str, byt
         OpsError: Kafka did not take them all; those that it took stay.
     """
     try:
-        producer = KafkaProducer(acks="all", bootstrap_timeout_ms=CONNECT_MS, **sync_options(settings))
+        producer = KafkaProducer(acks="all", **sync_options(settings))
         try:
             sent = [
                 producer.send(topic, key=key.encode(), value=value, partition=partition_of(key, settings.partitions))
@@ -53,7 +52,7 @@ def read_records(settings: KafkaSettings, topic: str) -> dict[str, bytes]:
     """
     options = {"isolation_level": "read_committed", "enable_auto_commit": False, "auto_offset_reset": "earliest"}
     try:
-        consumer = KafkaConsumer(bootstrap_timeout_ms=CONNECT_MS, **options, **sync_options(settings))
+        consumer = KafkaConsumer(**options, **sync_options(settings))
         try:
             return _fold(consumer, topic, settings)
         finally:

@@ -13,7 +13,6 @@ from runtime.kafka import sync_options
 from runtime.settings import KafkaSettings
 from runtime.topics import DEAD_LETTER_MAX_BYTES
 
-CONNECT_MS = 10_000
 ACKNOWLEDGE_SECONDS = 30.0
 
 
@@ -32,7 +31,6 @@ class UsagePublisher:
                 enable_idempotence=True,
                 linger_ms=5,
                 max_request_size=DEAD_LETTER_MAX_BYTES,
-                bootstrap_timeout_ms=CONNECT_MS,
                 **sync_options(settings),
             )
         except KafkaError as error:

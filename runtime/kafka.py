@@ -5,10 +5,12 @@ from typing import Any
 
 from runtime.settings import KafkaSettings
 
+CONNECT_MS = 10_000  # a broker that is there answers in far less; the client's own 30 s keep a person waiting
+
 
 def sync_options(settings: KafkaSettings) -> dict[str, Any]:
     """Connection options for kafka-python's clients."""
-    options = _common(settings)
+    options = _common(settings) | {"bootstrap_timeout_ms": CONNECT_MS}
     if settings.kafka_security_protocol.endswith("SSL"):
         options |= {
             "ssl_cafile": settings.kafka_ssl_cafile,

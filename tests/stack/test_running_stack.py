@@ -103,7 +103,8 @@ def test_a_killed_service_is_restarted_on_its_port(stack: RunningStack, name: st
 
     eventually(lambda: stack.pids()[name] != before, AFTER_A_FAULT_SECONDS)
     assert f"{name} was killed by SIGKILL; starting it again in 0.2 s" in stack.output
-    assert f"{name} runs again, as process {stack.pids()[name]}" in stack.output
+    again = f"{name} runs again, as process {stack.pids()[name]}"
+    eventually(lambda: again in stack.output, AFTER_A_FAULT_SECONDS, again)  # said after it stands in stack.json
     eventually(lambda: is_there(f"{env['BILLING_API_URL']}/readyz"), AFTER_A_FAULT_SECONDS, "the API")
     stack.said("emit", "--account", f"acct_{name}", "--meter", "sms.send")
     eventually(lambda: stack.total(key, "sms.send") == 1, AFTER_A_FAULT_SECONDS, "the event's count")
