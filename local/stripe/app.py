@@ -1,11 +1,14 @@
 """The wiring: which endpoints there are, and what they share."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
 
 from local.stripe import (
     account,
+    core_events,
     customers,
     event_summaries,
     meter_events,
@@ -13,25 +16,33 @@ from local.stripe import (
     portal,
     prices,
     products,
+    sessions,
+    stream,
     subscriptions,
 )
 from local.stripe.answers import Answers
 from local.stripe.clock import Clock
 from local.stripe.control import control_routes
+from local.stripe.courier import Courier
 from local.stripe.endpoint import Endpoint
 from local.stripe.gateway import Gateway
+from local.stripe.settings import load
 from local.stripe.store import Store
 from local.stripe.tokens import Token, random_token
+from local.stripe.visibility import Visibility
 
 ENDPOINTS: tuple[Endpoint[Any], ...] = (
+    *meter_events.ENDPOINTS,
+    *stream.ENDPOINTS,
     *account.ENDPOINTS,
+    *core_events.ENDPOINTS,
     *customers.ENDPOINTS,
     *event_summaries.ENDPOINTS,
-    *meter_events.ENDPOINTS,
     *meters.ENDPOINTS,
     *portal.ENDPOINTS,
     *prices.ENDPOINTS,
     *products.ENDPOINTS,
+    *sessions.ENDPOINTS,
     *subscriptions.ENDPOINTS,
 )
 
@@ -42,14 +53,24 @@ def create_app(store: Store, clock: Clock, *, latency: float = 0.0, token: Token
     `latency` (seconds) is how long each of Stripe's endpoints takes to answer; `token` is the source of random ids.
     The store belongs to the caller, who closes it.
     """
-    gateway = Gateway(store, clock, token, latency, Answers(store))
+    settings, courier = load(store), Courier(store, clock, token)
+    gateway = Gateway(store, clock, token, latency, settings, Answers(store), Visibility(store), courier)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        courier.wake(gateway.settings)
+        yield
+        await courier.stop()
+
     app = FastAPI(
         title="Stripe double",
         openapi_url=None,
         redirect_slashes=False,
         exception_handlers={404: gateway.unknown, 405: gateway.unknown},
+        lifespan=lifespan,
         routes=[gateway.route(endpoint) for endpoint in ENDPOINTS],
     )
+    app.state.courier = courier
     app.include_router(control_routes(gateway))
 
     @app.get("/healthz")

@@ -13,15 +13,23 @@ NO_KEY = (
 )
 
 
-def livemode_of(authorization: str) -> bool:
-    """Whether the header's key is a live one.
+def bearer_of(authorization: str) -> str:
+    """The key or token in an Authorization header.
 
     Raises:
-        StripeError: 401, when there is no key or it is not shaped sk_test_, rk_test_, sk_live_ or rk_live_.
+        StripeError: 401, when there is none.
     """
     if authorization[: len(_BEARER)].lower() != _BEARER:
         raise StripeError(NO_KEY, status=401, code=None)
-    key = authorization[len(_BEARER) :].strip()
+    return authorization[len(_BEARER) :].strip()
+
+
+def livemode_of(key: str) -> bool:
+    """Whether an API key is a live one.
+
+    Raises:
+        StripeError: 401, when it is not shaped sk_test_, rk_test_, sk_live_ or rk_live_.
+    """
     match = _KEY.fullmatch(key)
     if match is None:
         raise StripeError(f"Invalid API Key provided: {_redacted(key)}", status=401)

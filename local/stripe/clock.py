@@ -8,12 +8,12 @@ class Clock:
     """Wall time plus a movable offset, in Unix seconds."""
 
     def __init__(self, wall: Callable[[], float] = time.time, offset: float = 0.0) -> None:
-        self._wall = wall
+        self.wall = wall
         self.offset = offset
 
     def now(self) -> float:
         """The double's time, Unix seconds."""
-        return self._wall() + self.offset
+        return self.wall() + self.offset
 
     def advance(self, seconds: float) -> None:
         """Move by `seconds`; a negative number moves back."""
@@ -21,4 +21,4 @@ class Clock:
 
     def set(self, at: float) -> None:
         """Move so that it is `at` (Unix seconds) now."""
-        self.offset = at - self._wall()
+        self.offset = at - self.wall()

@@ -1,13 +1,15 @@
 """The double's own controls, under /_double/: none of this is Stripe's, and none of it needs a key."""
 
-from collections import defaultdict
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from fastapi import APIRouter, HTTPException
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from local.stripe.events import totals
+from local.stripe.control_checks import add_checks
+from local.stripe.deliveries import Deliveries
+from local.stripe.faults import Faults, Rule
 from local.stripe.gateway import Gateway
+from local.stripe.settings import Settings
 
 CLOCK_OFFSET = "clock_offset"
 
@@ -42,11 +44,11 @@ class Latency(BaseModel):
     seconds: Annotated[float, Field(ge=0, le=600)]
 
 
-class UsageTotals(BaseModel):
-    """The summed values of all accepted events: customer, then event name."""
+class ActiveRule(Rule):
+    """A rule, how often it has fired, and whether it is over."""
 
-    totals: dict[str, dict[str, int]]
-    events: int
+    fired: int
+    spent: bool
 
 
 def control_routes(gateway: Gateway) -> APIRouter:
@@ -54,7 +56,9 @@ def control_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(prefix="/_double")
     _add_clock(router, gateway)
     _add_latency(router, gateway)
-    _add_counts(router, gateway)
+    _add_settings(router, gateway)
+    _add_faults(router, gateway.faults)
+    add_checks(router, gateway)
     return router
 
 
@@ -67,6 +71,7 @@ def _add_clock(router: APIRouter, gateway: Gateway) -> None:
 
     @router.post("/clock")
     async def move_clock(move: ClockMove) -> ClockReading:
+        gateway.settle()
         if move.advance is not None:
             clock.advance(move.advance)
         if move.set is not None:
@@ -86,20 +91,41 @@ def _add_latency(router: APIRouter, gateway: Gateway) -> None:
         return latency
 
 
-def _add_counts(router: APIRouter, gateway: Gateway) -> None:
-    @router.get("/usage")
-    async def usage() -> UsageTotals:
-        by_customer: dict[str, dict[str, int]] = defaultdict(dict)
-        events = 0
-        for customer, event_name, count, total in totals(gateway.store):
-            by_customer[customer][event_name] = total
-            events += count
-        return UsageTotals(totals=by_customer, events=events)
+def _add_settings(router: APIRouter, gateway: Gateway) -> None:
+    @router.get("/settings")
+    async def read_settings() -> Settings:
+        return gateway.settings
 
-    @router.get("/requests")
-    async def requests() -> dict[str, dict[int, int]]:
-        """Requests since the process started: endpoint, then status."""
-        counts: dict[str, dict[int, int]] = defaultdict(dict)
-        for (endpoint, status), count in sorted(gateway.requests.items()):
-            counts[endpoint][status] = count
-        return counts
+    @router.post("/settings")
+    async def change_settings(changes: dict[str, Any]) -> Settings:
+        """Only what is named changes."""
+        try:
+            gateway.change(gateway.settings.changed(changes))
+        except ValidationError as error:
+            raise HTTPException(422, error.errors(include_url=False, include_context=False)) from None
+        return gateway.settings
+
+    @router.get("/deliveries")
+    async def deliveries() -> dict[str, int]:
+        """Webhook deliveries by state, and all attempts."""
+        return Deliveries(gateway.store).counts()
+
+
+def _add_faults(router: APIRouter, faults: Faults) -> None:
+    def script() -> list[ActiveRule]:
+        return [ActiveRule(**each.rule.model_dump(), fired=each.fired, spent=each.spent) for each in faults.scripted]
+
+    @router.get("/faults")
+    async def read_faults() -> list[ActiveRule]:
+        return script()
+
+    @router.post("/faults")
+    async def add_faults(rules: list[Rule]) -> list[ActiveRule]:
+        """Append; the first rule that fires decides."""
+        faults.add(rules)
+        return script()
+
+    @router.delete("/faults")
+    async def clear_faults() -> list[ActiveRule]:
+        faults.clear()
+        return script()

@@ -12,19 +12,26 @@ from local.stripe.events import EventLog
 from local.stripe.lanes import Lane
 from local.stripe.objects import Objects
 from local.stripe.parameters import P
+from local.stripe.rates import Rates
+from local.stripe.settings import Settings
+from local.stripe.sightings import Sighting
 from local.stripe.store import Store
 from local.stripe.tokens import Token
+from local.stripe.visibility import Shown
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One authenticated request: whose state it sees, when, and what its path names."""
+    """One authenticated request: whose state it sees, when, what its path names, and what summaries show it."""
 
     store: Store
     livemode: bool
     time: float
     token: Token
     path: dict[str, Any]
+    settings: Settings
+    rates: Rates
+    shown: Shown
 
     @property
     def now(self) -> int:
@@ -48,13 +55,19 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint(Generic[P]):
-    """One of Stripe's endpoints. `lane` names the lane that a call holds, if any."""
+    """One of Stripe's endpoints.
+
+    `lane` names the lane that a call holds, if any; `sightings` the meter events that it brings; `by_session` says that
+    a session's token opens it, instead of an API key.
+    """
 
     method: str
     path: str
     params: type[P]
     handle: Callable[[Call, P], Json]
     lane: Callable[[Call, P], Lane | None] | None = None
+    sightings: Callable[[P], list[Sighting]] | None = None
+    by_session: bool = False
 
     @property
     def v2(self) -> bool:

@@ -34,6 +34,7 @@ class StripeError(Exception):
         self.param = param
         self.headers = headers or {}
         self.executed = executed
+        self.doc_url: str | None = None
 
     def v1_body(self) -> Json:
         """`{"error": {type, message, code?, param?}}`."""
@@ -44,10 +45,10 @@ class StripeError(Exception):
         }
 
     def v2_body(self) -> Json:
-        """`{"error": {code, message, type?}}`: a v2 error always has a code."""
+        """`{"error": {code, message, type?, doc_url?}}`: a v2 error always has a code."""
         body: Json = {"error": {"code": self.code or self.type, "message": self.message}}
-        if self.type is not None:
-            body["error"]["type"] = self.type
+        optional = {"type": self.type, "doc_url": self.doc_url}
+        body["error"] |= {name: value for name, value in optional.items() if value is not None}
         return body
 
 

@@ -1,7 +1,7 @@
 """What Stripe has counted: GET /v1/billing/meters/{id}/event_summaries.
 
 Without a grouping window the answer is one summary of the whole range, be it 0. With one, only windows with usage are
-listed.
+listed. Events younger than the summaries' lag are left out.
 """
 
 import hashlib
@@ -41,6 +41,7 @@ def list_all(call: Call, params: SummaryList) -> Json:
             window=window,
             formula=meter["default_aggregation"]["formula"],
             event_time_window=meter["event_time_window"],
+            shown=call.shown,
         )
     )
     if params.value_grouping_window is None and not usage:

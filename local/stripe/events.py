@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from local.stripe.store import Store
+from local.stripe.visibility import EVERYTHING, Shown
 
 UNIQUE_SECONDS = 24 * 3600
 """How long an identifier stays taken. Source: Stripe, "a rolling period of at least 24 hours"."""
@@ -14,8 +15,12 @@ _LAST = "value, max(timestamp * 4294967296 + seq)"
 _FORMULAS = {"sum": _SUM, "count": _COUNT, "last": _LAST}
 _ONLY_LAST = (
     " AND seq IN (SELECT max(seq) FROM meter_events WHERE meter = :meter AND customer = :customer"
-    " AND livemode = :livemode GROUP BY timestamp / :span)"
+    " AND livemode = :livemode AND (received <= :until OR seq <= :always) GROUP BY timestamp / :span)"
 )
+_ADD = """
+INSERT INTO sums (livemode, customer, event_name, events, units) VALUES (?, ?, ?, 1, ?)
+ON CONFLICT DO UPDATE SET events = events + 1, units = units + excluded.units
+"""
 WINDOW_SECONDS = {"hour": 3600, "day": 86400}
 
 
@@ -33,7 +38,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Whose usage of which meter, from `start` to before `end` (Unix seconds), in windows of `window` seconds."""
+    """Whose usage of which meter, from `start` to before `end` (Unix seconds), in windows of `window` seconds.
+
+    Only what is `shown` is looked at.
+    """
 
     meter: str
     customer: str
@@ -42,6 +50,7 @@ class Question:
     window: int
     formula: str
     event_time_window: str | None
+    shown: Shown = EVERYTHING
 
 
 class EventLog:
@@ -75,6 +84,20 @@ class EventLog:
                 usage.value,
             ),
         )
+        self._sql.execute(_ADD, (self._livemode, usage.customer, usage.event_name, usage.value))
+
+    def span(self, customer: str) -> list[tuple[str, int, int]]:
+        """(meter, earliest, latest timestamp) of every meter that a customer has usage of."""
+        return self._sql.execute(
+            "SELECT meter, min(timestamp), max(timestamp) FROM meter_events"
+            " WHERE customer = ? AND livemode = ? GROUP BY meter",
+            (customer, self._livemode),
+        ).fetchall()
+
+    def customers(self) -> list[str]:
+        """Every customer with usage."""
+        query = "SELECT DISTINCT customer FROM sums WHERE livemode = ? ORDER BY customer"
+        return [row[0] for row in self._sql.execute(query, (self._livemode,))]
 
     def aggregate(self, question: Question) -> list[tuple[int, float]]:
         """(window's start, aggregated value) of every window with usage, newest first.
@@ -85,7 +108,8 @@ class EventLog:
         rows = self._sql.execute(
             f"SELECT (timestamp - :start) / :window, {_FORMULAS[question.formula]} FROM meter_events"  # noqa: S608 - constants
             " WHERE meter = :meter AND customer = :customer AND livemode = :livemode"
-            f" AND timestamp >= :start AND timestamp < :end{only_last} GROUP BY 1 ORDER BY 1 DESC",
+            " AND timestamp >= :start AND timestamp < :end AND (received <= :until OR seq <= :always)"
+            f"{only_last} GROUP BY 1 ORDER BY 1 DESC",
             {
                 "meter": question.meter,
                 "customer": question.customer,
@@ -93,6 +117,8 @@ class EventLog:
                 "start": question.start,
                 "end": question.end,
                 "window": question.window,
+                "until": question.shown.until,
+                "always": question.shown.always,
                 "span": WINDOW_SECONDS.get(question.event_time_window or "", 1),
             },
         )
@@ -102,5 +128,5 @@ class EventLog:
 def totals(store: Store) -> list[tuple[str, str, int, int]]:
     """(customer, event name, events, sum of values) of everything accepted, in both modes."""
     return store.connection.execute(
-        "SELECT customer, event_name, count(*), sum(value) FROM meter_events GROUP BY customer, event_name"
+        "SELECT customer, event_name, sum(events), sum(units) FROM sums GROUP BY customer, event_name"
     ).fetchall()

@@ -1,4 +1,4 @@
-"""From an HTTP request to an endpoint's answer: key, idempotency, parameters, lane, transaction, Request-Id."""
+"""From an HTTP request to an endpoint's answer: faults, key, idempotency, lane, transaction, Request-Id."""
 
 import asyncio
 import json
@@ -10,18 +10,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.stripe.answers import Answer, Answers, fingerprint
-from local.stripe.auth import livemode_of
+from local.stripe.answers import Answer, Answers
+from local.stripe.auth import bearer_of, livemode_of
 from local.stripe.clock import Clock
+from local.stripe.courier import Courier
 from local.stripe.endpoint import Call, Endpoint
 from local.stripe.errors import Json, StripeError, unknown_path
-from local.stripe.forms import decode
+from local.stripe.fault_answers import refusal_of, spoiled
+from local.stripe.faults import EXECUTED, Fault, Faults, Rule
 from local.stripe.lanes import Lanes
-from local.stripe.parameters import Params, parse, parse_json
+from local.stripe.parameters import Params
+from local.stripe.rates import Rates
+from local.stripe.received import Received
+from local.stripe.sessions import livemode_of_session
+from local.stripe.settings import Settings, keep
+from local.stripe.sightings import Sightings
 from local.stripe.store import Store
 from local.stripe.tokens import Token
-
-_MEDIA_TYPES = {"v1": "application/x-www-form-urlencoded", "v2": "application/json"}
+from local.stripe.visibility import Visibility
 
 
 @dataclass(slots=True)
@@ -32,23 +38,25 @@ class Gateway:
     clock: Clock
     token: Token
     latency: float
+    settings: Settings
     answers: Answers
+    visibility: Visibility
+    courier: Courier
+    faults: Faults = field(default_factory=Faults)
     lanes: Lanes = field(default_factory=Lanes)
+    rates: Rates = field(default_factory=Rates)
     requests: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def route(self, endpoint: Endpoint[Any]) -> Route:
         """The endpoint as a Starlette route."""
 
         async def respond(request: Request) -> Response:
-            request_id = self._request_id()
-            try:
-                livemode = livemode_of(request.headers.get("authorization", ""))
-                body = await request.body()
-                answer = await self._answer(_Received(endpoint, request, body, livemode, request_id))
-                response = _response(answer, request_id)
-            except StripeError as error:
-                response = _refusal(error, request_id, v2=endpoint.v2)
+            received = Received(endpoint, request, await request.body(), self._request_id())
+            rule = self.faults.next(endpoint.method, received)
+            response = await (self._respond(received) if rule is None else self._disturbed(received, rule))
             self.requests[f"{endpoint.method} {endpoint.path}", response.status_code] += 1
+            if endpoint.by_session:
+                self.courier.wake(self.settings)
             return response
 
         return Route(endpoint.path, respond, methods=[endpoint.method])
@@ -57,52 +65,114 @@ class Gateway:
         """Stripe's answer where no endpoint has the method and path: an unknown caller learns nothing but that."""
         path = request.url.path
         try:
-            livemode_of(request.headers.get("authorization", ""))
+            livemode_of(bearer_of(request.headers.get("authorization", "")))
             error = unknown_path(request.method, path)
         except StripeError as refusal:
             error = refusal
         self.requests[f"{request.method} (unknown)", error.status] += 1
         return _refusal(error, self._request_id(), v2=path.startswith("/v2/"))
 
-    async def _answer(self, received: "_Received") -> Answer:
-        key = received.idempotency_key
+    def change(self, settings: Settings) -> None:
+        """Behave otherwise from now on, and after a restart."""
+        self.settle()
+        self.settings = settings
+        keep(self.store, settings)
+        self.courier.wake(settings)
+
+    def settle(self) -> None:
+        """Summaries keep what they show: to be called before the clock or the lag changes."""
+        self.visibility.settle(self.clock.now(), self.settings.summary_lag)
+
+    async def _respond(self, received: Received, *, slow: float = 0.0) -> Response:
+        try:
+            received.livemode = self._livemode(received)
+            return _response(await self._answer(received, slow), received.request_id)
+        except StripeError as error:
+            return _refusal(error, received.request_id, v2=received.endpoint.v2)
+
+    async def _disturbed(self, received: Received, rule: Rule) -> Response:
+        if rule.fault in EXECUTED:
+            response = await self._respond(received, slow=rule.seconds if rule.fault is Fault.SLOW else 0.0)
+        else:
+            self._only_sight(received)
+            response = Response()
+        error = refusal_of(rule, v2=received.endpoint.v2)
+        if error is not None:
+            response = _refusal(error, received.request_id, v2=received.endpoint.v2)
+        return spoiled(rule, response)
+
+    def _livemode(self, received: Received) -> bool:
+        if received.endpoint.by_session:
+            return livemode_of_session(self.store, received.bearer, self.clock.now())
+        return livemode_of(received.bearer)
+
+    async def _answer(self, received: Received, slow: float) -> Answer:
+        key, livemode, now = received.idempotency_key, received.livemode, self.clock.now()
         if key is None:
-            return await self._perform(received)
-        stored = self.answers.begin(
-            key, livemode=received.livemode, fingerprint=received.fingerprint, now=self.clock.now()
-        )
+            return await self._perform(received, slow)
+        stored = self.answers.begin(key, livemode=livemode, fingerprint=received.fingerprint, now=now)
         if stored is not None:
+            self._only_sight(received)
             return stored
         try:
-            return await self._perform(received)
+            return await self._perform(received, slow)
         finally:
-            self.answers.end(key, livemode=received.livemode)
+            self.answers.end(key, livemode=livemode)
 
-    async def _perform(self, received: "_Received") -> Answer:
+    async def _perform(self, received: Received, slow: float) -> Answer:
         endpoint, params = received.endpoint, received.params()
-        path = received.request.path_params
-        call = Call(self.store, received.livemode, self.clock.now(), self.token, path)
-        lane = endpoint.lane(call, params) if endpoint.lane else None
-        with self.lanes.hold(lane, v2=endpoint.v2):
-            if self.latency > 0:
-                await asyncio.sleep(self.latency)
-            return self._execute(received, call, params)
-
-    def _execute(self, received: "_Received", call: Call, params: Params) -> Answer:
-        endpoint = received.endpoint
+        call = self._call(received)
         try:
-            with self.store.transaction():
-                answer = Answer(200, _encoded(endpoint.handle(call, params)), received.request_id)
-                self._keep(received, answer, call.time)
-                return answer
+            with self.lanes.hold(endpoint.lane(call, params) if endpoint.lane else None, v2=endpoint.v2):
+                if self.latency + slow > 0:
+                    await asyncio.sleep(self.latency + slow)
+                return self._execute(received, call, params)
         except StripeError as error:
-            if error.executed and not endpoint.v2:
-                with self.store.transaction():
-                    answer = Answer(error.status, _encoded(error.v1_body()), received.request_id)
-                    self._keep(received, answer, call.time)
+            self._note_refusal(received, call, params, error)
             raise
 
-    def _keep(self, received: "_Received", answer: Answer, now: float) -> None:
+    def _call(self, received: Received) -> Call:
+        now = self.clock.now()
+        return Call(
+            self.store,
+            received.livemode,
+            now,
+            self.token,
+            received.names,
+            self.settings,
+            self.rates,
+            self.visibility.shown(now, self.settings.summary_lag),
+        )
+
+    def _execute(self, received: Received, call: Call, params: Params) -> Answer:
+        with self.store.transaction():
+            self._sight(received, call, params)
+            answer = Answer(200, _encoded(received.endpoint.handle(call, params)), received.request_id)
+            self._keep(received, answer, call.time)
+            return answer
+
+    def _note_refusal(self, received: Received, call: Call, params: Params, error: StripeError) -> None:
+        """What a refusal leaves behind, after all else was rolled back."""
+        with self.store.transaction():
+            self._sight(received, call, params)
+            if error.executed and not received.endpoint.v2:
+                self._keep(received, Answer(error.status, _encoded(error.v1_body()), received.request_id), call.time)
+
+    def _sight(self, received: Received, call: Call, params: Params) -> None:
+        if received.endpoint.sightings is not None:
+            seen = received.endpoint.sightings(params)
+            Sightings(self.store).record(seen, livemode=call.livemode, now=call.time)
+
+    def _only_sight(self, received: Received) -> None:
+        """A request that goes no further was still received, if it can be read."""
+        try:
+            received.livemode = self._livemode(received)
+            with self.store.transaction():
+                self._sight(received, self._call(received), received.params())
+        except StripeError:
+            return
+
+    def _keep(self, received: Received, answer: Answer, now: float) -> None:
         if received.idempotency_key is not None:
             self.answers.keep(
                 received.idempotency_key,
@@ -114,44 +184,6 @@ class Gateway:
 
     def _request_id(self) -> str:
         return f"req_{self.token(14)}"
-
-
-@dataclass(slots=True)
-class _Received:
-    """A request whose key and body have been read."""
-
-    endpoint: Endpoint[Any]
-    request: Request
-    body: bytes
-    livemode: bool
-    request_id: str
-    idempotency_key: str | None = None
-    fingerprint: bytes = b""
-
-    def __post_init__(self) -> None:
-        if self.endpoint.method == "POST":
-            self.idempotency_key = self.request.headers.get("idempotency-key") or None
-        if self.idempotency_key is not None:
-            self.fingerprint = fingerprint(self.endpoint.method, self.request.url.path, self.body)
-
-    def params(self) -> Params:
-        """The endpoint's parameters, checked.
-
-        Raises:
-            StripeError: 400.
-        """
-        if self.body:
-            self._check_media_type()
-        model: type[Params] = self.endpoint.params
-        if self.endpoint.v2:
-            return parse_json(model, self.body)
-        encoded = self.body.decode(errors="replace") if self.endpoint.method == "POST" else self.request.url.query
-        return parse(model, decode(encoded))
-
-    def _check_media_type(self) -> None:
-        expected = _MEDIA_TYPES["v2" if self.endpoint.v2 else "v1"]
-        if self.request.headers.get("content-type", "").partition(";")[0].strip().lower() != expected:
-            raise StripeError(f"Invalid request (check that your POST content type is {expected}).")
 
 
 def _response(answer: Answer, request_id: str) -> Response:

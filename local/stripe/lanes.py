@@ -3,6 +3,7 @@
 Source: Stripe's rate limits for meter events, "one concurrent call per customer per meter".
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,9 @@ class Lanes:
 
     def __init__(self) -> None:
         self._busy: set[Lane] = set()
+        self._at_once: Counter[Lane] = Counter()
+        self.most: dict[Lane, int] = {}
+        """The most calls that were ever in progress at once, refused ones included, of lanes with more than one."""
 
     @contextmanager
     def hold(self, lane: Lane | None, *, v2: bool) -> Iterator[None]:
@@ -30,13 +34,26 @@ class Lanes:
         if lane is None:
             yield
             return
-        if lane in self._busy:
-            raise _too_many(v2=v2)
-        self._busy.add(lane)
+        with self._watched(lane):
+            if lane in self._busy:
+                raise _too_many(v2=v2)
+            self._busy.add(lane)
+            try:
+                yield
+            finally:
+                self._busy.discard(lane)
+
+    @contextmanager
+    def _watched(self, lane: Lane) -> Iterator[None]:
+        self._at_once[lane] += 1
+        if self._at_once[lane] > 1:
+            self.most[lane] = max(self.most.get(lane, 0), self._at_once[lane])
         try:
             yield
         finally:
-            self._busy.discard(lane)
+            self._at_once[lane] -= 1
+            if not self._at_once[lane]:
+                del self._at_once[lane]
 
 
 def _too_many(*, v2: bool) -> StripeError:

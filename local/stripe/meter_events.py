@@ -15,6 +15,7 @@ from local.stripe.kinds import CUSTOMER
 from local.stripe.lanes import Lane
 from local.stripe.meters import for_event_name
 from local.stripe.parameters import Params, UnixTime
+from local.stripe.sightings import Sighting, sighting
 from local.stripe.timestamps import rfc3339, seconds_of
 
 # Source: Stripe's reference, "max length 100".
@@ -48,9 +49,9 @@ class MeterEventV2(MeterEvent):
 
 def create_v1(call: Call, params: MeterEventV1) -> Json:
     """Count an event, or refuse it the way v1 does: most reasons are told by the message only."""
-    offer = _offer(call, params, float(call.now if params.timestamp is None else params.timestamp))
+    offer = offer_of(call, params)
     try:
-        _count(call, offer)
+        _count(call, offer, v2=False)
     except RefusedError as refused:
         code = "resource_missing" if refused.reason is Reason.UNKNOWN_CUSTOMER else None
         param = None if refused.reason is Reason.DUPLICATE else refused.param
@@ -68,9 +69,9 @@ def create_v1(call: Call, params: MeterEventV1) -> Json:
 
 def create_v2(call: Call, params: MeterEventV2) -> Json:
     """Count an event, or refuse it with the reason as the code."""
-    offer = _offer(call, params, call.time if params.timestamp is None else seconds_of(params.timestamp))
+    offer = offer_of(call, params)
     try:
-        _count(call, offer)
+        _count(call, offer, v2=True)
     except RefusedError as refused:
         raise StripeError(refused.message, type=None, code=refused.reason, executed=True) from None
     return {
@@ -93,11 +94,29 @@ def lane(call: Call, params: MeterEvent) -> Lane | None:
     return None if customer is None else (call.livemode, params.event_name, customer)
 
 
-def _offer(call: Call, params: MeterEvent, timestamp: float) -> Offer:
-    return Offer(params.identifier or call.token(32), params.event_name, params.payload, timestamp)
+def offer_of(call: Call, event: MeterEventV1 | MeterEventV2) -> Offer:
+    """The event with what the caller left out: an identifier, and now."""
+    at = _seconds(event)
+    if at is None:
+        at = float(call.now) if isinstance(event, MeterEventV1) else call.time
+    return Offer(event.identifier or call.token(32), event.event_name, event.payload, at)
 
 
-def _count(call: Call, offer: Offer) -> None:
+def sighting_of(event: MeterEventV1 | MeterEventV2) -> list[Sighting]:
+    """The event's arrival, if it has an identifier; v1 and v2 bodies that mean the same are the same."""
+    if event.identifier is None:
+        return []
+    return [sighting(event.identifier, event.event_name, sorted(event.payload.items()), _seconds(event))]
+
+
+def _seconds(event: MeterEventV1 | MeterEventV2) -> float | None:
+    if event.timestamp is None:
+        return None
+    return float(event.timestamp) if isinstance(event, MeterEventV1) else seconds_of(event.timestamp)
+
+
+def _count(call: Call, offer: Offer, *, v2: bool) -> None:
+    call.rates.take("calls", 1, call.settings.calls_per_second, v2=v2)
     usage = accept(
         offer,
         for_event_name(call.objects, offer.event_name),
@@ -109,6 +128,6 @@ def _count(call: Call, offer: Offer) -> None:
 
 
 ENDPOINTS = (
-    Endpoint("POST", "/v1/billing/meter_events", MeterEventV1, create_v1, lane),
-    Endpoint("POST", "/v2/billing/meter_events", MeterEventV2, create_v2, lane),
+    Endpoint("POST", "/v1/billing/meter_events", MeterEventV1, create_v1, lane, sighting_of),
+    Endpoint("POST", "/v2/billing/meter_events", MeterEventV2, create_v2, lane, sighting_of),
 )

@@ -34,14 +34,14 @@ def create_session(call: Call, params: SessionCreate) -> Json:
     """A portal session: a fresh URL each time."""
     call.objects.referred(CUSTOMER, params.customer, param="customer")
     _check_url(params.return_url)
-    default = _default_configuration(call)
     if params.configuration is not None:
         call.objects.referred(PORTAL_CONFIGURATION, params.configuration, param="configuration")
+    configuration = params.configuration or _default_configuration(call)["id"]
     mode = "live" if call.livemode else "test"
     return {
         "id": call.new_id("bps"),
         "object": "billing_portal.session",
-        "configuration": params.configuration or default["id"],
+        "configuration": configuration,
         "created": call.now,
         "customer": params.customer,
         "customer_account": None,
@@ -55,8 +55,9 @@ def create_session(call: Call, params: SessionCreate) -> Json:
 
 
 def list_configurations(call: Call, params: ConfigurationList) -> Json:
-    """A page of configurations: the default one, made when first needed."""
-    _default_configuration(call)
+    """A page of configurations: the default one, made when first needed, unless the portal was never set up."""
+    if call.settings.portal_configured:
+        _default_configuration(call)
     asked = params.model_dump(include={"active", "is_default"}, exclude_none=True)
     return call.objects.page(
         PORTAL_CONFIGURATION, params, _CONFIGURATIONS, wanted=lambda body: asked.items() <= body.items()
@@ -72,6 +73,14 @@ def _check_url(url: str | None) -> None:
 
 
 def _default_configuration(call: Call) -> Json:
+    if not call.settings.portal_configured:
+        mode = "live" if call.livemode else "test"
+        message = (
+            f"No configuration provided and your {mode} mode default configuration has not been created. Provide a "
+            "configuration or create your default by saving your customer portal settings in "
+            f"{mode} mode at https://dashboard.stripe.com/test/settings/billing/portal."
+        )
+        raise StripeError(message)
     present = next(call.objects.every(PORTAL_CONFIGURATION), None)
     if present is not None:
         return present

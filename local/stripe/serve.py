@@ -3,13 +3,19 @@
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
 from local.stripe.app import create_app
 from local.stripe.clock import Clock
 from local.stripe.control import CLOCK_OFFSET
+from local.stripe.settings import keep, load
 from local.stripe.store import Store
+from local.stripe.wire import SeverableProtocol
+
+WEBHOOK_URL = "BILLING_STRIPE_DOUBLE_WEBHOOK_URL"
+WEBHOOK_SECRET = "BILLING_STRIPE_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
 
 _SHUTDOWN_SECONDS = 5
 
@@ -28,7 +34,9 @@ def _leave(*_: object) -> None:
     raise SystemExit(0)
 
 
-def serve(host: str, port: int, state: Path | None, *, latency: float = 0.0) -> None:
+def serve(
+    host: str, port: int, state: Path | None, *, latency: float = 0.0, settings: dict[str, Any] | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in progress.
 
     Args:
@@ -36,10 +44,12 @@ def serve(host: str, port: int, state: Path | None, *, latency: float = 0.0) -> 
         port: the port to listen on; 0 for any free one.
         state: the SQLite file that keeps the state; in memory when None.
         latency: seconds that each of Stripe's endpoints takes to answer.
+        settings: what to change of the kept settings, by name.
     """
     if state is not None:
         state.parent.mkdir(parents=True, exist_ok=True)
     store = Store(state)
+    keep(store, load(store).changed(settings or {}))
     clock = Clock(offset=float(store.fact(CLOCK_OFFSET) or 0.0))
     config = uvicorn.Config(
         create_app(store, clock, latency=latency),
@@ -47,6 +57,7 @@ def serve(host: str, port: int, state: Path | None, *, latency: float = 0.0) -> 
         port=port,
         access_log=False,
         log_level="warning",
+        http=SeverableProtocol,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     # uvicorn raises the signal anew once it has stopped gracefully.

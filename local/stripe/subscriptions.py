@@ -37,11 +37,29 @@ class SubscriptionCreate(Params):
     proration_behavior: Literal["always_invoice", "create_prorations", "none"] = "create_prorations"
 
 
+Status = Literal[
+    "active",
+    "all",
+    "canceled",
+    "ended",
+    "incomplete",
+    "incomplete_expired",
+    "past_due",
+    "paused",
+    "trialing",
+    "unpaid",
+]
+
+
 class SubscriptionList(Page):
-    """A page of one customer's, or of one status; canceled ones are left out unless asked for."""
+    """A page of one customer's, or of one status; canceled ones are left out unless asked for.
+
+    A subscription of the double is active or canceled: the other statuses find none.
+    """
 
     customer: Text | None = None
-    status: Literal["active", "canceled", "ended", "all"] | None = None
+    price: Text | None = None
+    status: Status | None = None
 
 
 def create(call: Call, params: SubscriptionCreate) -> Json:
@@ -77,10 +95,13 @@ def retrieve(call: Call, _: NoParams) -> Json:
 def list_all(call: Call, params: SubscriptionList) -> Json:
     """A page of subscriptions, newest first."""
     statuses = {"all": ("active", "canceled"), "ended": ("canceled",), None: ("active",)}
-    wanted = statuses.get(params.status, (params.status,))
-    page = call.objects.page(
-        SUBSCRIPTION, params, _PATH, owner=params.customer, wanted=lambda body: body["status"] in wanted
-    )
+    allowed = statuses.get(params.status, (params.status,))
+
+    def wanted(subscription: Json) -> bool:
+        prices = {item["price"]["id"] for item in subscription["items"]["data"]}
+        return subscription["status"] in allowed and (params.price is None or params.price in prices)
+
+    page = call.objects.page(SUBSCRIPTION, params, _PATH, owner=params.customer, wanted=wanted)
     return page | {"data": [_with_periods(call, subscription) for subscription in page["data"]]}
 
 

@@ -11,4 +11,4 @@ _ALPHABET = string.ascii_letters + string.digits
 
 def random_token(length: int) -> str:
     """`length` random letters and digits."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return "".join([_ALPHABET[byte % len(_ALPHABET)] for byte in secrets.token_bytes(length)])

@@ -20,6 +20,9 @@ from .exchanges import Exchange
 
 Schema = dict[str, Any]
 
+# What these faults leave is no answer of Stripe's.
+_NOT_STRIPES = ("bad_gateway", "truncated")
+
 _DEFAULT = Path(__file__).parents[3] / "shared" / "facts" / "stripe-openapi-slice.json"
 
 
@@ -38,17 +41,30 @@ def description() -> Schema | None:
 def problems(exchange: Exchange) -> Iterator[str]:
     """What Stripe's description has against an exchange; requests are held to it only when they were accepted."""
     operation = _operation(exchange)
-    if operation is None:
+    if operation is None or exchange.headers.get("stripe-double-fault", "") in _NOT_STRIPES or not exchange.status:
         return
     if exchange.status == 200:
         yield from _complaints(exchange, "request", _request_schema(exchange, operation), _request(exchange, operation))
-    yield from _complaints(exchange, "answer", _answer_schema(exchange, operation), json.loads(exchange.answer))
+    answer = json.loads(exchange.answer)
+    yield from _complaints(exchange, "answer", _answer_schema(exchange, operation), answer)
+    for event in _events(answer):
+        yield from _complaints(exchange, "event", {"$ref": f"#/components/schemas/{event['type']}"}, event)
 
 
 def operation_of(exchange: Exchange) -> str | None:
     """The name of the operation in Stripe's description, such as `PostBillingMeters`."""
     operation = _operation(exchange)
     return None if operation is None else operation["operationId"]
+
+
+def _events(answer: Any) -> Iterator[Schema]:
+    """The v2 events in an answer, but for what all events have."""
+    common = description()["components"]["schemas"]["v2.core.event"]["properties"].keys() - {"type"}
+    if not isinstance(answer, dict):
+        return
+    for each in answer["data"] if isinstance(answer.get("data"), list) else [answer]:
+        if each.get("object") == "v2.core.event":
+            yield {name: value for name, value in each.items() if name not in common}
 
 
 def _operation(exchange: Exchange) -> Schema | None:
@@ -72,10 +88,13 @@ def _request_schema(exchange: Exchange, operation: Schema) -> Schema:
 
 
 def _request(exchange: Exchange, operation: Schema) -> Any:
-    if exchange.path.startswith("/v2/"):
-        return json.loads(exchange.request)
+    if exchange.path.startswith("/v2/") and exchange.method == "POST":
+        return json.loads(exchange.request or b"{}")
     text = exchange.query if exchange.method == "GET" else exchange.request.decode()
-    return _typed(decode(text), _request_schema(exchange, operation))
+    form = decode(text)
+    if exchange.path.startswith("/v2/core/events/"):
+        form.pop("usage", None)  # stripe-python's own, not in Stripe's description
+    return _typed(form, _request_schema(exchange, operation))
 
 
 def _answer_schema(exchange: Exchange, operation: Schema) -> Schema:
@@ -97,12 +116,12 @@ def _complaints(exchange: Exchange, which: str, schema: Schema, instance: Any) -
 
 @cache
 def _components() -> Schema:
-    return {name: _closed(_converted(schema)) for name, schema in description()["components"]["schemas"].items()}
+    return {name: _closed(name, _converted(schema)) for name, schema in description()["components"]["schemas"].items()}
 
 
-def _closed(schema: Schema) -> Schema:
-    """A component with named properties has no others; v2 errors may say more than their code."""
-    if "properties" in schema and "additionalProperties" not in schema:
+def _closed(name: str, schema: Schema) -> Schema:
+    """A component with named properties has no others; an event has what its type says, too."""
+    if name != "v2.core.event" and "properties" in schema and "additionalProperties" not in schema:
         return schema | {"additionalProperties": False}
     return schema
 

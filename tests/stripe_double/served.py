@@ -1,5 +1,6 @@
 """The double, served in this process on a free loopback port, and a real stripe-python client to it."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -15,11 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from local.stripe.app import create_app
 from local.stripe.clock import Clock
 from local.stripe.store import Store
+from local.stripe.wire import SeverableProtocol
 from tests.support.eventually import eventually
 
 from .exchanges import Exchange, Recorder
 
 KEY = "sk_test_double"
+LIVE_KEY = "sk_live_double"
 
 
 def client_of(url: str, key: str = KEY) -> stripe.StripeClient:
@@ -43,7 +46,16 @@ class Served:
         """A client with a key of its own."""
         return client_of(self.url, key)
 
-    def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
+    @property
+    def live(self) -> stripe.StripeClient:
+        """A client with a live key."""
+        return self.client(LIVE_KEY)
+
+    def stream(self) -> stripe.StripeClient:
+        """A client that a fresh live session opens the stream for."""
+        return self.client(self.live.v2.billing.meter_event_session.create().authentication_token)
+
+    def control(self, path: str, body: Any = None) -> Any:
         """GET, or with a body POST, one of the double's own controls."""
         return control(self.url, path, body)
 
@@ -53,7 +65,7 @@ class Served:
         return self.exchanges[-1]
 
 
-def control(url: str, path: str, body: dict[str, Any] | None = None) -> Any:
+def control(url: str, path: str, body: Any = None) -> Any:
     """As `Served.control`, of any double."""
     data = None if body is None else json.dumps(body).encode()
     with urlopen(Request(f"{url}/_double/{path}", data, {"Content-Type": "application/json"})) as answer:  # noqa: S310
@@ -75,8 +87,11 @@ class Host:
     @contextmanager
     def running(self) -> Iterator["Host"]:
         """Serve in a thread."""
-        server = uvicorn.Server(uvicorn.Config(self, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
-        thread = threading.Thread(target=server.run)
+        self._loop = asyncio.new_event_loop()
+        server = uvicorn.Server(
+            uvicorn.Config(self, host="127.0.0.1", port=0, log_level="warning", lifespan="off", http=SeverableProtocol)
+        )
+        thread = threading.Thread(target=self._loop.run_until_complete, args=(server.serve(),))
         thread.start()
         try:
             eventually(lambda: server.started)
@@ -90,8 +105,10 @@ class Host:
     def serving(self) -> Iterator[Served]:
         """Serve a fresh double with an empty state in memory."""
         store = Store()
-        recorder = Recorder(create_app(store, Clock()))
+        app = create_app(store, Clock())
+        recorder = Recorder(app)
         self._app = recorder
         yield Served(self.url, recorder.exchanges)
         self._app = None
+        asyncio.run_coroutine_threadsafe(app.state.courier.stop(), self._loop).result(timeout=10)
         store.close()

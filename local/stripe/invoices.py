@@ -1,0 +1,131 @@
+"""What each billing period's invoice has of each meter: billed, or accepted too late to be billed ever.
+
+Source: Stripe, "Usage is allotted by event timestamp; an invoice is final a grace period after its period has ended;
+usage reported after that is not invoiced". Not part of Stripe's API: its own previews need prices, which the double
+does not apply. Every meter of a customer counts, whether a subscription has a price for it or not.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Literal
+
+from local.stripe.errors import Json
+from local.stripe.events import EventLog, Question
+from local.stripe.kinds import METER, SUBSCRIPTION
+from local.stripe.objects import Objects
+from local.stripe.periods import Cycle
+from local.stripe.store import Store
+from local.stripe.visibility import Shown
+
+Status = Literal["open", "draft", "final", "outside"]
+
+# The UTC calendar month, where a customer has no subscription.
+_CALENDAR = Cycle(0, "month")
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """One meter's line of one period; moments in Unix seconds.
+
+    `status`: open until the period ends, draft until `finalizes`, final after; outside is usage before the
+    subscription's start or after its end, which no invoice has. `late` was accepted once the invoice was final.
+    """
+
+    meter: str
+    event_name: str
+    start: int
+    end: int
+    finalizes: float
+    status: Status
+    billed: float
+    late: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """When a customer subscribes: usage before `start` and from `end` on is nobody's."""
+
+    cycle: Cycle
+    start: float
+    end: float
+
+    def period(self, at: int) -> tuple[int, int, bool]:
+        """The period of a moment, clipped to the term, and whether it is inside."""
+        start, end = self.cycle.period(at)
+        for bound in (self.start, self.end):
+            if start < bound < end:
+                start, end = (start, int(bound)) if at < bound else (int(bound), end)
+        return start, end, self.start <= start < self.end
+
+
+def invoices(store: Store, customer: str, *, livemode: bool, now: float, grace: float) -> Json:
+    """A customer's lines, oldest first, and the subscription that cuts the periods, if any."""
+    objects, events = Objects(store, livemode=livemode), EventLog(store, livemode=livemode)
+    subscription = _subscription(objects, customer)
+    term = _term(subscription)
+    lines: list[Invoice] = []
+    for identity, first, last in events.span(customer):
+        meter: Json = objects.find(METER, identity) or {}
+        for start, end, inside in _periods(term, first, last):
+            question = _question(meter, customer, start, end)
+            lines.append(_line(events, question, meter, inside=inside, now=now, grace=grace))
+    lines.sort(key=lambda line: (line.start, line.event_name))
+    return {"customer": customer, "subscription": subscription and subscription["id"], "lines": lines}
+
+
+def _line(events: EventLog, question: Question, meter: Json, *, inside: bool, now: float, grace: float) -> Invoice:
+    finalizes = question.end + grace
+    status: Status = "open" if now < question.end else "draft" if now < finalizes else "final"
+    total = _units(events, question)
+    billed = _units(events, replace(question, shown=Shown(until=finalizes))) if inside else 0.0
+    return Invoice(
+        meter=question.meter,
+        event_name=meter["event_name"],
+        start=question.start,
+        end=question.end,
+        finalizes=finalizes,
+        status=status if inside else "outside",
+        billed=billed,
+        late=total - billed,
+    )
+
+
+def _periods(term: _Term, first: int, last: int) -> Iterator[tuple[int, int, bool]]:
+    at = first
+    while at <= last:
+        start, end, inside = term.period(at)
+        yield start, end, inside
+        at = end
+
+
+def _units(events: EventLog, question: Question) -> float:
+    usage = events.aggregate(question)
+    return usage[0][1] if usage else 0.0
+
+
+def _question(meter: Json, customer: str, start: int, end: int) -> Question:
+    return Question(
+        meter=meter["id"],
+        customer=customer,
+        start=start,
+        end=end,
+        window=end - start,
+        formula=meter["default_aggregation"]["formula"],
+        event_time_window=meter["event_time_window"],
+    )
+
+
+def _subscription(objects: Objects, customer: str) -> Json | None:
+    """The newest that is not canceled, else the newest."""
+    every = list(objects.every(SUBSCRIPTION, owner=customer))
+    return next((each for each in every if each["status"] != "canceled"), every[0] if every else None)
+
+
+def _term(subscription: Json | None) -> _Term:
+    if subscription is None:
+        return _Term(_CALENDAR, -inf, inf)
+    recurring = subscription["items"]["data"][0]["price"]["recurring"]
+    cycle = Cycle(subscription["billing_cycle_anchor"], recurring["interval"], recurring["interval_count"])
+    ended = subscription["ended_at"]
+    return _Term(cycle, subscription["start_date"], inf if ended is None else ended)

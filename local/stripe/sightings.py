@@ -1,0 +1,61 @@
+"""Which identifiers came more than once, and which with two bodies: aggregates only, one short line per identifier.
+
+A meter event is sighted whenever it arrives, be it accepted, refused, or lost to a fault.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from local.stripe.store import Store
+
+_RECORD = """
+INSERT INTO sightings (identifier, livemode, body, times, first, last) VALUES (?, ?, ?, 1, ?, ?)
+ON CONFLICT DO UPDATE SET times = times + 1, last = excluded.last, conflicting = conflicting OR body != excluded.body
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An event as it arrived: its identifier, and what tells its body from others."""
+
+    identifier: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """How often an identifier arrived; first and last in Unix seconds of the double's clock."""
+
+    times: int
+    first: float
+    last: float
+
+
+def sighting(identifier: str, *body: Any) -> Sighting:
+    """Two bodies are the same when their parts are."""
+    return Sighting(identifier, hashlib.blake2b(repr(body).encode(), digest_size=8).digest())
+
+
+class Sightings:
+    """All of both modes."""
+
+    def __init__(self, store: Store) -> None:
+        self._sql = store.connection
+
+    def record(self, seen: Iterable[Sighting], *, livemode: bool, now: float) -> None:
+        """Count arrivals."""
+        self._sql.executemany(_RECORD, [(each.identifier, livemode, each.body, now, now) for each in seen])
+
+    def resends(self, limit: int) -> tuple[int, dict[str, Resend]]:
+        """How many identifiers arrived more than once, and the first `limit` of them."""
+        (number,) = self._sql.execute("SELECT count(*) FROM sightings WHERE times > 1").fetchone()
+        query = "SELECT identifier, times, first, last FROM sightings WHERE times > 1 ORDER BY identifier LIMIT ?"
+        return number, {row[0]: Resend(*row[1:]) for row in self._sql.execute(query, (limit,))}
+
+    def conflicting(self, limit: int) -> tuple[int, list[str]]:
+        """How many identifiers arrived with different bodies, and the first `limit` of them."""
+        (number,) = self._sql.execute("SELECT count(*) FROM sightings WHERE conflicting").fetchone()
+        query = "SELECT identifier FROM sightings WHERE conflicting ORDER BY identifier LIMIT ?"
+        return number, [row[0] for row in self._sql.execute(query, (limit,))]

@@ -1,0 +1,17 @@
+"""The HTTP protocol, with each request's connection at hand: what a fault needs to cut it."""
+
+import asyncio
+from typing import Any, cast
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from local.stripe.fault_answers import TRANSPORT
+
+
+class SeverableProtocol(AutoHTTPProtocol):  # type: ignore[misc,valid-type] # uvicorn chooses it when imported
+    """Uvicorn's protocol; a request's scope has the connection in its `state`."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hand the connection on."""
+        super().connection_made(cast("asyncio.Transport", transport))
+        self.app_state: dict[str, Any] = {**self.app_state, TRANSPORT: transport}
