@@ -65,6 +65,37 @@ class ShardKeys:
         """Set: the members of one part of a dedupe block."""
         return self._name(f"d:{block}:{index}")
 
+    @property
+    def ended(self) -> str:
+        """Set: identifiers of rows that were written off or replaced."""
+        return self._name("ended")
+
+    def closed_claims(self, account: str, day: int) -> str:
+        """Hash: meter * 24 + hour → units claimed of a closed bucket."""
+        return self._name(f"c:{account}:{day}")
+
     def accepted(self, account: str, day: int) -> str:
-        """Hash: meter|minute|customer → units that Stripe has accepted."""
+        """Hash: meter|minute|customer → units that Stripe has accepted; c|meter|minute → those carried forward."""
         return self._name(f"s:{account}:{day}")
+
+    @property
+    def last_used(self) -> str:
+        """Hash: sha256 of a key → Unix seconds of its last use. What begins with `api:` may be lost at any time."""
+        return self._name("api:used")
+
+    def uses(self, window: int) -> str:
+        """Hash: sha256 of a key → requests made with it in one window of the rate limit."""
+        return self._name(f"api:uses:{window}")
+
+    def session(self, session_hash: str) -> str:
+        """String: the sha256 of the key that a session was opened with."""
+        return self._name(f"api:session:{session_hash}")
+
+    def attempts(self, address: str) -> str:
+        """String: attempts to sign in from a client's address."""
+        return self._name(f"api:attempts:{address}")
+
+    @property
+    def hints(self) -> str:
+        """Set: the meters that Stripe has reported errors of."""
+        return self._name("api:hints")

@@ -43,7 +43,10 @@ class Conservation:
 
 @dataclass(frozen=True, slots=True)
 class ShardState:
-    """A reading of the fences hash. `as_of_ms` is Unix milliseconds."""
+    """A reading of the fences hash. `as_of_ms` is Unix milliseconds.
+
+    Buckets before the hour `closed_before` are incomplete and never billed (`metering.retention`); 0 for none.
+    """
 
     incarnation: str
     fences: dict[Log, int]
@@ -54,6 +57,7 @@ class ShardState:
     conservation: Conservation
     identity: bytes | None
     as_of_ms: int | None
+    closed_before: int
 
     @classmethod
     def parse(cls, reply: list[bytes]) -> Self:
@@ -69,6 +73,7 @@ class ShardState:
             conservation=Conservation(**{name: int(raw.get(name, 0)) for name in _FATES}),
             identity=raw.get("identity"),
             as_of_ms=int(raw["ready.as_of"]) if "ready.as_of" in raw else None,
+            closed_before=int(raw.get("closed_before", 0)),
         )
 
 
@@ -83,13 +88,21 @@ def _mark(value: bytes) -> Mark:
     return Mark(*(int(part) for part in value.split(b":")))
 
 
-async def open_shard(shard: Shard, log: Log, *, earliest: int, incarnation: str) -> ShardState:
+async def open_shard(shard: Shard, log: Log, *, earliest: int, incarnation: str, closed_before: int = 0) -> ShardState:
     """The shard's state, after an empty shard was given `incarnation` and an unread log its first fence.
+
+    Args:
+        shard: the shard.
+        log: the log that is about to be folded.
+        earliest: the first offset that the log still has.
+        incarnation: a nonce.
+        closed_before: the hour before which buckets are closed if the log's head is gone (`metering.retention`); 0
+            for a log that is compacted instead.
 
     Raises:
         ShardClearingError: the shard is being cleared.
     """
-    reply = await shard.run(_OPEN, [], [incarnation, log.value, earliest])
+    reply = await shard.run(_OPEN, [], [incarnation, log.value, earliest, closed_before])
     if reply == b"CLEARING":
         raise ShardClearingError(shard.number)
     return ShardState.parse(reply)

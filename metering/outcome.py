@@ -14,6 +14,8 @@ class ParkReason(StrEnum):
     REFUSED = "refused"
     MISSED_CUTOFF = "missed_cutoff"
     UNDECIDABLE = "undecidable"
+    LOST = "lost"
+    """Stripe had taken it, and its summary lacks it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,8 @@
-"""The push log: what was about to be sent to Stripe, and what came of it; and the fold that gives it its meaning.
+"""The push log's records: what was about to be sent to Stripe, what came of it, and what a person ordered.
 
-The log's order is the lock. Several workers may append at once, late or twice: the fold accepts a row only if it
-starts where its bucket's claim stands and nothing unresolved has its bucket or its customer, meter and minute.
-Whatever else is in the log lost a race and changes nothing.
+What they mean together is the fold's to say: `metering/push_fold.py`.
 """
 
-from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -13,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from metering.outcome import ParkReason
 from metering.row import Row
 
+MAX_WORDS = 1000  # of who and why; it is read by people
 MAX_ROWS = 100  # rows of one prepared record; also Stripe's limit for one stream request
 
 
@@ -52,98 +50,61 @@ class Settled(_Record):
     settlements: Annotated[tuple[Settlement, ...], Field(min_length=1)]
 
 
-PushRecord = Annotated[Prepared | Settled, Field(discriminator="kind")]
-_record = TypeAdapter[Prepared | Settled](PushRecord)
+class Order(_Record):
+    """Something that a person, or the worker by a rule, wants done with a row. The fold obeys it only where it may."""
+
+    who: Annotated[str, Field(min_length=1, max_length=MAX_WORDS)]
+    why: Annotated[str, Field(min_length=1, max_length=MAX_WORDS)]
 
 
-def decode(value: bytes) -> Prepared | Settled:
+class RetryOrder(Order):
+    """A parked row is sent again as it is: same body, same identifier, its age still counted from its first record."""
+
+    kind: Literal["retry"] = "retry"
+    identifier: str
+
+
+class ReissueOrder(Order):
+    """A parked row, `old`, is replaced by one for another customer or timestamp, under a new identifier.
+
+    Whoever orders it has seen in Stripe's summary that the old row is not there.
+    """
+
+    kind: Literal["reissue"] = "reissue"
+    old: str
+    namespace: str
+    row: Row
+
+
+class WriteOffOrder(Order):
+    """A parked row is given up: its units stay claimed and are never billed."""
+
+    kind: Literal["write_off"] = "write_off"
+    identifier: str
+
+
+class ParkOrder(Order):
+    """A delivered row that Stripe's summary lacks counts as not accepted any more, and waits for a person.
+
+    Delivered rows aren't kept, so the order carries the row, and when it was prepared and settled (Unix ms).
+    """
+
+    kind: Literal["park"] = "park"
+    namespace: str
+    row: Row
+    prepared_ms: int
+    delivered_ms: int
+
+
+PushRecord = Prepared | Settled | RetryOrder | ReissueOrder | WriteOffOrder | ParkOrder
+_record = TypeAdapter[PushRecord](Annotated[PushRecord, Field(discriminator="kind")])
+
+
+def decode(value: bytes) -> PushRecord:
     """A record of the push log; raises pydantic's ValidationError for anything else."""
     return _record.validate_json(value)
 
 
-def encode(record: Prepared | Settled) -> bytes:
+def encode(record: PushRecord) -> bytes:
     """The record's value in Kafka."""
     return record.model_dump_json(exclude_defaults=False).encode()
-
-
-class InFlight(_Record):
-    """A row that was accepted by the log and not settled yet. `prepared_ms` is its record's append time."""
-
-    row: Row
-    prepared_ms: int
-
-
-class Parked(_Record):
-    """A row that waits for a person."""
-
-    row: Row
-    prepared_ms: int
-    parked_ms: int
-    reason: ParkReason
-    detail: str
-
-
-class ShardDivergedError(Exception):
-    """More was claimed from a bucket than was ever counted: the two logs do not belong together. Stops the shard."""
-
-
-@dataclass(slots=True)
-class PushState:
-    """What the push log of one shard says so far: the reference that the Redis scripts are tested against."""
-
-    counted: dict[str, int] = field(default_factory=dict)
-    claimed: dict[str, int] = field(default_factory=dict)
-    in_flight: dict[str, InFlight] = field(default_factory=dict)
-    parked: dict[str, Parked] = field(default_factory=dict)
-    accepted: dict[str, int] = field(default_factory=dict)
-    identity: StripeIdentity | None = None
-
-    def held(self) -> set[str]:
-        """Buckets, and customer-meter-minutes, with an unresolved row."""
-        rows = [entry.row for entry in self.in_flight.values()] + [entry.row for entry in self.parked.values()]
-        return {key for row in rows for key in (row.bucket_key, row.minute_key)}
-
-
-def fold(state: PushState, record: Prepared | Settled, append_ms: int) -> None:
-    """Applies the next record of the log to the state.
-
-    The caller folds a `Prepared` only once its own count of the usage log has reached `usage_fence`.
-
-    Raises:
-        ShardDivergedError: an accepted row claims more than was counted.
-    """
-    if isinstance(record, Prepared):
-        _fold_prepared(state, record, append_ms)
-    else:
-        _fold_settled(state, record, append_ms)
-
-
-def _fold_prepared(state: PushState, record: Prepared, append_ms: int) -> None:
-    state.identity = record.identity
-    held = state.held()
-    for row in record.rows:
-        if row.start != state.claimed.get(row.bucket_key, 0) or {row.bucket_key, row.minute_key} & held:
-            continue
-        if row.end > state.counted.get(row.bucket_key, 0):
-            raise ShardDivergedError(f"{row.bucket_key}: a row claims up to {row.end}, more than was counted")
-        held |= {row.bucket_key, row.minute_key}
-        state.claimed[row.bucket_key] = row.end
-        state.in_flight[row.identifier(record.identity.namespace)] = InFlight(row=row, prepared_ms=append_ms)
-
-
-def _fold_settled(state: PushState, record: Settled, append_ms: int) -> None:
-    for settlement in record.settlements:
-        entry = state.in_flight.pop(settlement.identifier, None)
-        if entry is None:
-            continue
-        if settlement.parked is None:
-            key = entry.row.minute_key
-            state.accepted[key] = state.accepted.get(key, 0) + entry.row.value
-        else:
-            state.parked[settlement.identifier] = Parked(
-                row=entry.row,
-                prepared_ms=entry.prepared_ms,
-                parked_ms=append_ms,
-                reason=settlement.parked,
-                detail=settlement.detail,
-            )

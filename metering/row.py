@@ -55,6 +55,16 @@ class Row(BaseModel):
         """What a question to Stripe's summaries can tell apart: meter, minute and customer."""
         return f"{BY_NAME[self.meter].index}|{self.timestamp // 60}|{self.customer}"
 
+    @property
+    def units(self) -> tuple[str, str, int, int, int]:
+        """Which units of the count the row is about: account, meter, hour, from, to."""
+        return self.account, self.meter, self.hour, self.start, self.end
+
+    @property
+    def carried_key(self) -> str:
+        """What carried units are summed by: account, meter and minute."""
+        return f"{self.account}|{BY_NAME[self.meter].index}|{self.timestamp // 60}"
+
     def identifier(self, namespace: str) -> str:
         """The meter event identifier: a hash of the namespace and every field.
 

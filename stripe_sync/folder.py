@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from ledger.answer import Verdict
-from ledger.pushes import fold_push
+from ledger.push_fold import fold_push
 from ledger.ready import Readiness, ReadyMark, mark_ready, note_server
 from ledger.shard import Shard
 from ledger.state import Log, ShardClearingError, open_shard
-from metering.push_log import Prepared, Settled, ShardDivergedError, StripeIdentity, decode
+from metering.counting import Mark
+from metering.push_fold import ShardDivergedError
+from metering.push_log import Prepared, PushRecord, StripeIdentity, decode
+from metering.retention import closed_before
 from runtime.clock import Clock
 from stripe_sync.errors import PushLogLostError, UnreadablePushLogError
 from stripe_sync.log import Entry, PushLog
@@ -75,11 +78,28 @@ class PushFolder:
 
     async def _open(self) -> int:
         earliest, _ = await self._log.bounds(self._shard.number)
-        incarnation = self._make_incarnation()
-        state = await open_shard(self._shard, Log.PUSHES, earliest=earliest, incarnation=incarnation)
+        state = await open_shard(
+            self._shard,
+            Log.PUSHES,
+            earliest=earliest,
+            incarnation=self._make_incarnation(),
+            closed_before=closed_before(self._clock.now_ms() // 1000),
+        )
+        await self._recognise(state.marks.get(Log.PUSHES), earliest)
         self.identity = StripeIdentity.model_validate_json(state.identity) if state.identity else None
         self._fence = state.fences[Log.PUSHES]
         return self._fence
+
+    async def _recognise(self, mark: Mark | None, earliest: int) -> None:
+        """Compares the last record that was folded with what the log has in its place now, if it still has it."""
+        if mark is None or mark.offset < earliest:
+            return
+        for entry in await self._log.read(self._shard.number, mark.offset, mark.offset + 1):
+            if entry.mark != mark:
+                raise PushLogLostError(
+                    f"shard {self._shard.number}: the push log's record {mark.offset} is another than the one that was "
+                    "folded: the topic was recreated. Restore it; without it, what Stripe was told is unknown"
+                )
 
     async def _fold_some(self, fence: int, end: int) -> int | None:
         """Folds some records; gives the fence, or None where the next can't be folded now."""
@@ -95,7 +115,7 @@ class PushFolder:
 
     async def _fold(self, entry: Entry) -> Verdict:
         record = self._decode(entry)
-        answer = await fold_push(self._shard, record, entry.offset, entry.append_ms)
+        answer = await fold_push(self._shard, record, entry.offset, entry.append_ms, entry.mark.crc)
         if answer.verdict is Verdict.DIVERGED:
             raise ShardDivergedError(
                 f"shard {self._shard.number}: the push log's record {entry.offset} claims more than was counted: "
@@ -107,7 +127,7 @@ class PushFolder:
                 self.identity = record.identity
         return answer.verdict
 
-    def _decode(self, entry: Entry) -> Prepared | Settled:
+    def _decode(self, entry: Entry) -> PushRecord:
         try:
             return decode(entry.value or b"")
         except ValidationError as error:

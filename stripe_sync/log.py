@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from typing import Any, Protocol
+from zlib import crc32
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from metering.counting import Mark
 
 POLL_MS = 500
 
@@ -15,6 +18,11 @@ class Entry:
     offset: int
     append_ms: int
     value: bytes | None
+
+    @property
+    def mark(self) -> Mark:
+        """What the record is recognised by."""
+        return Mark(self.offset, self.append_ms, crc32(str(self.append_ms).encode(), crc32(self.value or b"")))
 
 
 class PushLog(Protocol):

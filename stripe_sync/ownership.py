@@ -9,7 +9,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 from redis.exceptions import RedisError
 
-from metering.push_log import ShardDivergedError
+from metering.push_fold import ShardDivergedError
 from runtime.clock import Clock
 from stripe_sync.errors import PushLogLostError, UnreadablePushLogError
 from stripe_sync.shard_worker import describe

@@ -13,7 +13,8 @@ import stripe
 from metering.account import Account
 from metering.billing_time import sendable_until
 from metering.outcome import Ambiguous, Delivered, Outcome, Park, ParkReason, RetryLater, Stop
-from metering.push_log import InFlight, Settlement
+from metering.push_fold import InFlight
+from metering.push_log import Settlement
 from metering.row import Row
 from runtime.clock import Clock
 from stripe_sync.errors import StripeStoppedError

@@ -8,7 +8,8 @@ from functools import partial
 from ledger.pushes import read_accepted, read_accounts, read_in_flight_from
 from ledger.reading import NotReadyError
 from ledger.shard import Shard
-from metering.push_log import MAX_ROWS, InFlight, Settled, Settlement, StripeIdentity, encode
+from metering.push_fold import InFlight
+from metering.push_log import MAX_ROWS, Settled, Settlement, StripeIdentity, encode
 from runtime.clock import Clock
 from stripe_sync.errors import WrongStripeError
 from stripe_sync.folder import Moment, PushFolder

@@ -1,6 +1,7 @@
 -- Folds a settled record: rows in flight become accepted by Stripe, or parked.
 -- KEYS: 1 fences, 2 in flight, 3 parked, 4 held; then the rows' accepted hashes
--- ARGV: 1 start, 2 end; per row: identifier, bucket, minute, units, parked entry or ''
+-- ARGV: 1 start, 2 end, 3 mark, 4 seconds that accepted units are kept
+--       per row: identifier, bucket, minute, units, field of carried units or '', parked entry or ''
 local fence = redis.call('HGET', KEYS[1], 'pushes')
 if not fence then return {'EMPTY', ''} end
 if fence ~= ARGV[1] then
@@ -8,16 +9,18 @@ if fence ~= ARGV[1] then
 end
 local settled = 0
 for k = 5, #KEYS do
-  local a = 3 + (k - 5) * 5
+  local a = 5 + (k - 5) * 6
   if redis.call('HDEL', KEYS[2], ARGV[a]) == 1 then
     settled = settled + 1
-    if ARGV[a + 4] == '' then
+    if ARGV[a + 5] == '' then
       redis.call('HDEL', KEYS[4], ARGV[a + 1], ARGV[a + 2])
       redis.call('HINCRBY', KEYS[k], ARGV[a + 2], ARGV[a + 3])
+      if ARGV[a + 4] ~= '' then redis.call('HINCRBY', KEYS[k], ARGV[a + 4], ARGV[a + 3]) end
+      redis.call('EXPIRE', KEYS[k], ARGV[4])
     else
-      redis.call('HSET', KEYS[3], ARGV[a], ARGV[a + 4])
+      redis.call('HSET', KEYS[3], ARGV[a], ARGV[a + 5])
     end
   end
 end
-redis.call('HSET', KEYS[1], 'pushes', ARGV[2])
+redis.call('HSET', KEYS[1], 'pushes', ARGV[2], 'pushes.last', ARGV[3])
 return {'APPLIED', ARGV[2], settled}

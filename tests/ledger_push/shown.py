@@ -1,12 +1,13 @@
 """Everything that the push log's fold keeps in a shard, read with plain commands."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import redis
 
 from ledger.keys import ShardKeys
-from metering.push_log import InFlight, Parked, PushState
+from metering.push_fold import InFlight, Parked, PushState
+from metering.row import split_bucket_key
 
 
 @dataclass
@@ -17,6 +18,8 @@ class Shown:
     in_flight: dict[str, InFlight] = field(default_factory=dict)
     parked: dict[str, Parked] = field(default_factory=dict)
     accepted: dict[str, int] = field(default_factory=dict)
+    carried: dict[str, int] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
     held: set[str] = field(default_factory=set)
     due_order: set[str] = field(default_factory=set)
 
@@ -24,34 +27,53 @@ class Shown:
 def of_state(state: PushState) -> Shown:
     """The reference's answer."""
     return Shown(
-        claimed={bucket: units for bucket, units in state.claimed.items() if units},
+        claimed={bucket: units for bucket, units in state.claimed.items() if units and not closed(state, bucket)},
         in_flight=state.in_flight,
         parked=state.parked,
         accepted=state.accepted,
+        carried=state.carried,
+        ended=state.ended,
         held=state.held(),
-        due_order={bucket for bucket, units in state.counted.items() if units > state.claimed.get(bucket, 0)},
+        due_order={
+            bucket
+            for bucket, units in state.counted.items()
+            if units > state.claimed.get(bucket, 0) and not closed(state, bucket)
+        },
     )
 
 
-def of_shard(client: redis.Redis, keys: ShardKeys, counted: dict[str, int]) -> Shown:
-    """Redis' answer; `counted` names the buckets."""
+def closed(state: PushState, bucket: str) -> bool:
+    """Whether the bucket is closed: what is due of it is nobody's business."""
+    return split_bucket_key(bucket)[2] < state.closed_before
+
+
+def of_shard(client: redis.Redis, keys: ShardKeys, state: PushState) -> Shown:
+    """Redis' answer; the reference says which buckets there are."""
+    counted = {bucket: units for bucket, units in state.counted.items() if not closed(state, bucket)}
 
     def texts(name: str) -> dict[str, str]:
         found: Any = client.hgetall(name)
         return {field.decode(): value.decode() for field, value in found.items()}
 
     due = {bucket: int(units) for bucket, units in texts(keys.due).items()}
-    accepted: dict[str, int] = {}
+    accepted, carried = dict[str, int](), dict[str, int]()
     for key in client.scan_iter(match=f"{keys.prefix}{{p{keys.shard}}}s:*", count=1000):
+        account = key.decode().split("s:", 1)[1].rsplit(":", 1)[0]
         for minute, units in texts(key.decode()).items():
-            accepted[minute] = accepted.get(minute, 0) + int(units)
-    order: Any = client.zrange(keys.due_order, 0, -1)
-    assert set(due) == {bucket.decode() for bucket in order}
+            if minute.startswith("c|"):
+                carried[f"{account}|{minute[2:]}"] = int(units)
+            else:
+                accepted[minute] = accepted.get(minute, 0) + int(units)
+    found: Any = client.zrange(keys.due_order, 0, -1)
+    order, ended = [bucket.decode() for bucket in found], cast("set[bytes]", client.smembers(keys.ended))
+    assert set(due) == set(order)
     return Shown(
         claimed={bucket: units - due.get(bucket, 0) for bucket, units in counted.items() if units - due.get(bucket, 0)},
         in_flight={name: InFlight.model_validate_json(entry) for name, entry in texts(keys.in_flight).items()},
         parked={name: Parked.model_validate_json(entry) for name, entry in texts(keys.parked).items()},
         accepted=accepted,
+        carried=carried,
+        ended={name.decode() for name in ended},
         held=set(texts(keys.held)),
-        due_order={bucket.decode() for bucket in order},
+        due_order={bucket for bucket in order if not closed(state, bucket)},
     )

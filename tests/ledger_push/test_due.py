@@ -3,7 +3,7 @@
 import pytest
 
 from ledger.due import list_due, quote_due
-from ledger.pushes import fold_push
+from ledger.push_fold import fold_push
 from ledger.reading import NotReadyError
 from ledger.shard import Shard
 from ledger.state import Log, open_shard

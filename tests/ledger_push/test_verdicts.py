@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ledger.answer import Verdict
-from ledger.pushes import fold_push, read_accepted, read_in_flight, read_parked
+from ledger.push_fold import fold_push
+from ledger.pushes import read_accepted, read_in_flight, read_parked
 from ledger.script import Script, Store
 from ledger.shard import Shard
 from ledger.state import Log, open_shard, read_state

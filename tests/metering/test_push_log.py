@@ -6,20 +6,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from metering.outcome import ParkReason
-from metering.push_log import (
-    MAX_ROWS,
-    InFlight,
-    Parked,
-    Prepared,
-    PushState,
-    Settled,
-    Settlement,
-    ShardDivergedError,
-    StripeIdentity,
-    decode,
-    encode,
-    fold,
-)
+from metering.push_fold import InFlight, Parked, PushState, ShardDivergedError, fold
+from metering.push_log import MAX_ROWS, Prepared, Settled, Settlement, StripeIdentity, decode, encode
 from metering.row import Row, bucket_key
 
 IDENTITY = StripeIdentity(namespace="n", account="acct_1", livemode=False)

@@ -9,7 +9,7 @@ from metering.billing_time import Stamp, stamp
 from metering.outcome import ParkReason
 from metering.partition import partition_of
 from metering.period import period_containing
-from metering.push_log import PushState, ShardDivergedError
+from metering.push_fold import PushState, ShardDivergedError
 from metering.row import Row, split_bucket_key
 from tests.simulation import names
 from tests.simulation.operator import Operator

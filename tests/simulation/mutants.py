@@ -22,7 +22,8 @@ from ledger.reading import NotReadyError
 from ledger.script import Script
 from metering.counting import UsageBatch
 from metering.dedupe import DedupeWindow
-from metering.push_log import InFlight, encode
+from metering.push_fold import InFlight
+from metering.push_log import encode
 from metering.row import Row
 from stripe_sync.folder import Moment
 from stripe_sync.shard_worker import ShardWorker

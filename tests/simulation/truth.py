@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from metering.push_log import Prepared, PushState, Settled, decode, fold
+from metering.push_fold import PushState, fold
+from metering.push_log import Prepared, Settled, decode
 from tests.simulation.kafka import PartitionLog, Record
 
 PAST_MS = 34 * 24 * 3600 * 1000

@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 
 from ledger.pushes import read_in_flight
 from ledger.state import Log, read_state
-from metering.push_log import ShardDivergedError, encode
+from metering.push_fold import ShardDivergedError
+from metering.push_log import encode
 from stripe_sync.errors import PushLogLostError, UnreadablePushLogError
 from stripe_sync.folder import PushFolder
 from tests.ledger_push.counts import HOUR, NOON

@@ -3,7 +3,7 @@
 import pytest
 
 from metering.account import Account
-from metering.push_log import InFlight
+from metering.push_fold import InFlight
 from stripe_sync.folder import Moment
 from stripe_sync.sender import RESEND_SECONDS, WINDOW_SECONDS, Now, Step, Work, next_step
 from tests.ledger_push.counts import NOON

@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from metering.push_log import ShardDivergedError
+from metering.push_fold import ShardDivergedError
 from stripe_sync.errors import PushLogLostError, StripeStoppedError, UnreadablePushLogError, WrongStripeError
 from stripe_sync.ownership import GIVE_UP_SECONDS, Ownership
 from tests.support.eventually import eventually_async

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from ledger.pushes import fold_push
+from ledger.push_fold import fold_push
 from ledger.reading import NotReadyError
 from ledger.shard import Shard
 from ledger.state import Log, open_shard, read_state

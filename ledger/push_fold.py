@@ -1,0 +1,192 @@
+"""The fold of the push log in Redis, record by record: `metering/push_fold.py` says what each means.
+
+Rows never change under their identifier, and the fence, read with them and checked again by the script, proves that
+none came or went in between. So what is unresolved may be read first, and decided here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ledger.answer import Answer, Verdict, read_answer
+from ledger.pushes import accepted_key, read_rows
+from ledger.script import Script, load
+from ledger.shard import Shard
+from ledger.usage import mark_text
+from metering.counting import Mark
+from metering.meters import BY_NAME
+from metering.outcome import ParkReason
+from metering.push_fold import InFlight, Parked, may_park, may_replace
+from metering.push_log import (
+    ParkOrder,
+    Prepared,
+    PushRecord,
+    ReissueOrder,
+    RetryOrder,
+    Settled,
+    Settlement,
+    WriteOffOrder,
+)
+from metering.row import Row
+from metering.span import DAY_HOURS, DAY_SECONDS
+
+_PREPARED = load("fold_prepared")
+_SETTLED = load("fold_settled")
+_RETRY = load("fold_retry")
+_REISSUE = load("fold_reissue")
+_WRITE_OFF = load("fold_write_off")
+_PARK = load("fold_park")
+
+CLOSED_CLAIMS_SECONDS = 2 * DAY_SECONDS  # needed while a log is folded anew, and until its last writers are gone
+ACCEPTED_SECONDS = 110 * DAY_SECONDS  # the 70 days that units are kept, after the last row that may be this old
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A record's place in the log, and what goes with every script."""
+
+    shard: Shard
+    mark: Mark
+
+    async def run(self, script: Script, names: Sequence[str], args: Sequence[str | bytes | int]) -> Answer:
+        """Runs a script that moves the fence past this record."""
+        head: list[str | bytes | int] = [self.mark.offset, self.mark.offset + 1, mark_text(self.mark)]
+        return read_answer(await self.shard.run(script, names, [*head, *args]))
+
+    async def rows(self, key: str, identifiers: Sequence[str]) -> dict[str, bytes] | Answer:
+        """Some unresolved rows, as they are when this record is next; or the answer if it isn't."""
+        fence, found = await read_rows(self.shard, key, identifiers)
+        if fence == self.mark.offset:
+            return found
+        if fence is None:
+            return Answer(Verdict.EMPTY, None)
+        return Answer(Verdict.STALE if fence > self.mark.offset else Verdict.GAP, fence)
+
+
+async def fold_push(shard: Shard, record: PushRecord, offset: int, append_ms: int, crc: int = 0) -> Answer:
+    """Folds the record at `offset` if the shard stands there. The answer's value is how many rows it changed.
+
+    `crc` is the record's, kept to recognise it by.
+    """
+    place = _Place(shard, Mark(offset, append_ms, crc))
+    match record:
+        case Prepared():
+            return await _fold_prepared(place, record)
+        case Settled():
+            return await _fold_settled(place, record)
+        case RetryOrder():
+            return await _fold_retry(place, record)
+        case ReissueOrder():
+            return await _fold_reissue(place, record)
+        case WriteOffOrder():
+            return await _fold_write_off(place, record)
+        case ParkOrder():
+            return await _fold_park(place, record)
+
+
+async def _fold_prepared(place: _Place, record: Prepared) -> Answer:
+    keys = place.shard.keys
+    names = [keys.due, keys.due_order, keys.in_flight, keys.held]
+    args: list[str | bytes | int] = [CLOSED_CLAIMS_SECONDS, record.usage_fence, record.identity.model_dump_json()]
+    for row in record.rows:
+        day, hour = divmod(row.hour, DAY_HOURS)
+        names += (keys.hours(row.account, day), keys.closed_claims(row.account, day))
+        args += (
+            row.identifier(record.identity.namespace),
+            row.bucket_key,
+            row.hour,
+            BY_NAME[row.meter].index * DAY_HOURS + hour,
+            row.start,
+            row.end,
+            row.minute_key,
+            InFlight(row=row, prepared_ms=place.mark.append_ms).model_dump_json(),
+        )
+    return await place.run(_PREPARED, names, args)
+
+
+async def _fold_settled(place: _Place, record: Settled) -> Answer:
+    keys = place.shard.keys
+    found = await place.rows(keys.in_flight, [settlement.identifier for settlement in record.settlements])
+    if isinstance(found, Answer):
+        return found
+    names, args = [keys.in_flight, keys.parked, keys.held], list[str | bytes | int]([ACCEPTED_SECONDS])
+    for settlement in record.settlements:
+        if settlement.identifier not in found:
+            continue
+        entry = InFlight.model_validate_json(found[settlement.identifier])
+        row = entry.row
+        names.append(accepted_key(place.shard, row))
+        args += (settlement.identifier, row.bucket_key, row.minute_key, row.value, _carried_field(row))
+        args.append(_parked(entry, settlement, place.mark.append_ms))
+    return await place.run(_SETTLED, names, args)
+
+
+def _parked(entry: InFlight, settlement: Settlement, append_ms: int) -> str:
+    if settlement.parked is None:
+        return ""
+    return Parked(
+        row=entry.row,
+        prepared_ms=entry.prepared_ms,
+        parked_ms=append_ms,
+        reason=settlement.parked,
+        detail=settlement.detail,
+    ).model_dump_json()
+
+
+def _carried_field(row: Row) -> str:
+    return f"c|{BY_NAME[row.meter].index}|{row.timestamp // 60}" if row.carried else ""
+
+
+async def _read_parked(place: _Place, identifier: str) -> Parked | Answer | None:
+    found = await place.rows(place.shard.keys.parked, [identifier])
+    if isinstance(found, Answer):
+        return found
+    return Parked.model_validate_json(found[identifier]) if identifier in found else None
+
+
+async def _fold_retry(place: _Place, order: RetryOrder) -> Answer:
+    keys, entry = place.shard.keys, await _read_parked(place, order.identifier)
+    if isinstance(entry, Answer):
+        return entry
+    again = "" if entry is None else InFlight(row=entry.row, prepared_ms=entry.prepared_ms).model_dump_json()
+    return await place.run(_RETRY, [keys.in_flight, keys.parked], [order.identifier, again])
+
+
+async def _fold_write_off(place: _Place, order: WriteOffOrder) -> Answer:
+    keys, entry = place.shard.keys, await _read_parked(place, order.identifier)
+    if isinstance(entry, Answer):
+        return entry
+    held = ("", "") if entry is None else (entry.row.bucket_key, entry.row.minute_key)
+    return await place.run(_WRITE_OFF, [keys.parked, keys.held, keys.ended], [order.identifier, *held])
+
+
+async def _fold_reissue(place: _Place, order: ReissueOrder) -> Answer:
+    keys, entry = place.shard.keys, await _read_parked(place, order.old)
+    if isinstance(entry, Answer):
+        return entry
+    row, append_ms = order.row, place.mark.append_ms
+    allowed = entry is not None and may_replace(row, entry, append_ms)
+    args: list[str | bytes | int] = [
+        order.old if allowed else "",
+        entry.row.minute_key if entry else "",
+        row.identifier(order.namespace),
+        row.bucket_key,
+        row.minute_key,
+        InFlight(row=row, prepared_ms=append_ms).model_dump_json(),
+    ]
+    return await place.run(_REISSUE, [keys.in_flight, keys.parked, keys.held, keys.ended], args)
+
+
+async def _fold_park(place: _Place, order: ParkOrder) -> Answer:
+    keys, row, append_ms = place.shard.keys, order.row, place.mark.append_ms
+    entry = Parked(
+        row=row, prepared_ms=order.prepared_ms, parked_ms=append_ms, reason=ParkReason.LOST, detail=order.why
+    )
+    args: list[str | bytes | int] = [
+        row.identifier(order.namespace),
+        row.bucket_key,
+        row.minute_key,
+        row.value,
+        _carried_field(row),
+        entry.model_dump_json() if may_park(order, append_ms) else "",
+    ]
+    return await place.run(_PARK, [keys.parked, keys.held, keys.ended, accepted_key(place.shard, row)], args)
