@@ -1,16 +1,18 @@
 """`python -m aggregator`: counts the usage log until it is told to stop."""
 
 import asyncio
+import os
 import sys
 
 from faust import Worker
 from prometheus_client import CollectorRegistry
 
 from aggregator.app import create_app
+from aggregator.liveness import Liveness
 from aggregator.metrics import AggregatorMetrics
 from aggregator.settings import AggregatorSettings
 from runtime.logs import configure_logging
-from runtime.monitor import Pulse, start_monitor
+from runtime.monitor import start_monitor
 from runtime.redis import RedisUnsafeError, check_server, connect
 from runtime.topics import TopicMismatchError, verify_topics
 
@@ -32,10 +34,11 @@ def main() -> None:
         asyncio.run(_check_redis(settings))
     except (TopicMismatchError, RedisUnsafeError) as error:
         sys.exit(f"aggregator: {error}")
-    pulse, registry = Pulse(), CollectorRegistry()
-    app = create_app(settings, pulse, AggregatorMetrics(registry))
+    liveness, registry = Liveness(), CollectorRegistry()
+    app = create_app(settings, liveness, AggregatorMetrics(registry))
+    app.leave_at_once = lambda: os._exit(1)
     if settings.http_port:
-        start_monitor(settings.http_host, settings.http_port, registry, pulse)
+        start_monitor(settings.http_host, settings.http_port, registry, liveness)
     worker = Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
     worker.execute_from_commandline()
 

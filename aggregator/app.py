@@ -1,9 +1,8 @@
 """The aggregator's wiring: Faust around the folds."""
 
-import os
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 from uuid import uuid4
 
@@ -12,12 +11,14 @@ from aiokafka import AIOKafkaProducer
 from faust.types import TP
 from yarl import URL
 
-from aggregator.consumer import GIVE_UP_SECONDS, RETRIABLE, BatchConsumer, BatchTransport, PartitionBatch
+from aggregator.consumer import BatchConsumer, BatchTransport, PartitionBatch
 from aggregator.dispatch import Dispatcher
 from aggregator.fold import Fold
+from aggregator.liveness import Liveness
 from aggregator.metrics import AggregatorMetrics
 from aggregator.publisher import KafkaPublisher, SilentPublisher
 from aggregator.readiness import FOLDED_LOGS, ReadinessLoop
+from aggregator.retrying import RETRIABLE
 from aggregator.settings import AggregatorSettings
 from aggregator.table_fold import TableFold
 from aggregator.usage_fold import UsageFold, UsageTopics
@@ -25,7 +26,6 @@ from ledger.redis_store import RedisStore
 from ledger.shard import Ledger
 from ledger.state import Log
 from runtime.kafka import async_options, ssl_context
-from runtime.monitor import Pulse
 from runtime.redis import connect
 from runtime.topics import DEAD_LETTER_MAX_BYTES, TopicNames
 
@@ -34,17 +34,32 @@ FETCH_BYTES = 4 * 1024 * 1024
 QUEUED_BATCHES = 2
 SESSION_SECONDS = 10.0  # a static member that was killed rejoins at once; one that stays away loses its shards
 COMMIT_SECONDS = 5.0
+ENDS_SECONDS = 10.0  # of asking for the logs' ends: the client itself would try for as long as a call may take
+STOP_SECONDS = 10.0  # folds in flight end, the group is left, what is buffered is sent: usually one or two
+REQUEST_SECONDS = 30.0  # of one call to Kafka; longer than a rebalance, whose answer may take as long as that
 
 
 class AggregatorApp(faust.App):
     """A Faust app whose agent folds partition batches. Everything it needs is made in `create_app`."""
 
     publisher: KafkaPublisher | SilentPublisher
+    leave_at_once: Callable[[], None] | None = None
+
+    async def stop(self) -> None:
+        """Leaves in order; but a server that is away must not hold that up for ever: after a while, at once."""
+        if self.leave_at_once is not None:
+            timer = threading.Timer(STOP_SECONDS, self.leave_at_once)
+            timer.daemon = True
+            timer.start()
+        await super().stop()
 
     async def on_start(self) -> None:
         """Opens what the folds write with, before anything is read."""
         await self.publisher.start()
         await super().on_start()
+
+    def _create_directories(self) -> None:
+        """Faust's place for tables: there are none, and nothing is left on the disk."""
 
     async def on_stop(self) -> None:
         """Closes it once folds in flight have ended."""
@@ -74,9 +89,11 @@ class FaustShards:
 
     async def ends(self, shards: set[int]) -> Mapping[int, Mapping[Log, int]]:
         """The last stable offsets of every log of the shards, as of now."""
-        ends = await self._consumer().highwaters(
-            *(TP(topic, shard) for topic in self._topics.values() for shard in shards)
-        )
+        asked = [TP(topic, shard) for topic in self._topics.values() for shard in shards]
+        try:
+            ends = await asyncio.wait_for(self._consumer().highwaters(*asked), ENDS_SECONDS)
+        except TimeoutError:
+            raise TimeoutError(f"Kafka did not say within {ENDS_SECONDS:g} s where its logs end") from None
         return {shard: {log: ends[TP(topic, shard)] for log, topic in self._topics.items()} for shard in shards}
 
     def applied(self, shard: int) -> Mapping[Log, int]:
@@ -90,8 +107,8 @@ class FaustShards:
         self._consumer().resync(TP(self._topics[log], shard), reason)
 
 
-def create_app(settings: AggregatorSettings, pulse: Pulse, metrics: AggregatorMetrics) -> AggregatorApp:
-    """The whole aggregator, ready to be run by a Faust worker; it beats `pulse` while it gets on."""
+def create_app(settings: AggregatorSettings, liveness: Liveness, metrics: AggregatorMetrics) -> AggregatorApp:
+    """The whole aggregator, ready to be run by a Faust worker; it tells `liveness` how it gets on."""
     names = TopicNames(settings.topic_prefix)
     topics = dict(zip(FOLDED_LOGS, (names.usage, names.accounts, names.api_keys), strict=True))
     ledger = Ledger(RedisStore(connect(settings)), settings.redis_prefix, settings.partitions)
@@ -99,6 +116,7 @@ def create_app(settings: AggregatorSettings, pulse: Pulse, metrics: AggregatorMe
     app.publisher = SilentPublisher() if settings.fold_only else KafkaPublisher(lambda: _producer(settings))
 
     def make_fold(tp: TP) -> Fold:
+        metrics.positioned()
         shard = ledger.shard(tp.partition)
         if tp.topic == names.usage:
             usage = UsageTopics(names.usage, names.dead_letters)
@@ -112,17 +130,22 @@ def create_app(settings: AggregatorSettings, pulse: Pulse, metrics: AggregatorMe
                 folded=metrics.folded,
             )
         log = next(log for log, topic in topics.items() if topic == tp.topic)
-        return TableFold(shard, log, (tp.topic, names.dead_letters), app.publisher, _incarnation)
+        table = (tp.topic, names.dead_letters)
+        rejected = metrics.table_rejected
+        return TableFold(shard, log, table, settings.partitions, app.publisher, _incarnation, rejected)
 
     dispatcher = Dispatcher(
         make_fold,
         positions=lambda: cast("BatchConsumer", app.consumer),
         stop=lambda error: _crash(app, error),
+        give_up_seconds=settings.give_up_seconds,
     )
     batches = app.channel(maxsize=QUEUED_BATCHES)
     transport = cast("BatchTransport", app.transport)
     transport.sink = lambda batch: batches.put(cast("Any", batch))
     transport.open_fold = dispatcher.open
+    transport.compacted = {names.accounts, names.api_keys}
+    transport.give_up_seconds = settings.give_up_seconds
     for topic in topics.values():
         app.topics.add(app.topic(topic))  # subscribes, without a stream of single messages
 
@@ -133,8 +156,8 @@ def create_app(settings: AggregatorSettings, pulse: Pulse, metrics: AggregatorMe
 
     @app.task  # type: ignore[untyped-decorator]
     async def keep_ready() -> None:
-        loop = ReadinessLoop(FaustShards(app, topics), ledger.shard, beat=pulse.beat, watch=metrics)
-        await loop.run(RETRIABLE, GIVE_UP_SECONDS)
+        loop = ReadinessLoop(FaustShards(app, topics), ledger.shard, beat=liveness.beat, watches=(metrics, liveness))
+        await loop.run(RETRIABLE, settings.give_up_seconds)
 
     @app.timer(COMMIT_SECONDS)  # type: ignore[untyped-decorator]
     async def report_position() -> None:
@@ -154,13 +177,12 @@ def _faust_app(settings: AggregatorSettings) -> AggregatorApp:
         topic_disable_leader=True,
         topic_allow_declare=False,
         table_standby_replicas=0,
-        datadir=str(Path(tempfile.gettempdir()) / f"faust-{os.getpid()}"),  # for tables, which are not used
         web_enabled=False,
         broker_max_poll_records=BATCH_RECORDS,
         consumer_max_fetch_size=FETCH_BYTES,
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=2.0,
-        broker_request_timeout=90.0,
+        broker_request_timeout=REQUEST_SECONDS,
         broker_rebalance_timeout=20.0,
         stream_wait_empty=True,
         stream_recovery_delay=0.0,

@@ -5,9 +5,14 @@ an interval [start, end) of one partition's log, and the fence in the shard's st
 Offsets may jump legally (control records, aborted transactions, compaction): an interval's end is the client's
 position after the read, so the chain of intervals has no holes, and an illegal hole can't be applied at all.
 
+A chain begins one record before its fence, where the log may still have it: at the last record that was folded, which
+must be the very same (see `positions.check_mark`). It looks back in the same way when the client has renewed what it
+knows of the cluster, which it does after every error: a topic may have been deleted and made again in between.
+
 What is overridden, and why, of faust-streaming 0.15 on aiokafka 0.14:
 
 - `BatchThread._create_worker_consumer`: read committed, never reset an offset, our own assignor and fetch settings.
+- `BatchThread.on_start`: looks back whenever the cluster's metadata is renewed.
 - `BatchThread._fetch_records`: gives batches, control-only ones included.
 - `BatchThread.on_partitions_revoked`: ends the chains, in the thread that owns the client.
 - `BatchConsumer._drain_messages`: one hand-over per interval, no per-message callback.
@@ -20,29 +25,30 @@ What is overridden, and why, of faust-streaming 0.15 on aiokafka 0.14:
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import ConsumerStoppedError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import ConsumerStoppedError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
-from redis.exceptions import RedisError
 
-from aggregator.positions import LogBounds, LogLostError, check_fence
+from aggregator.fold import Standing
+from aggregator.positions import LogBounds, check_fence, check_mark, mark_to_compare
+from aggregator.retrying import RETRIABLE, gives_up
 from ledger.state import ShardClearingError
-from metering.counting import Interval
+from metering.counting import Interval, LogRecord, Mark, mark_of
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 DRAIN_SECONDS = 5.0  # work in flight at a rebalance; the fence judges what is left of it
-GIVE_UP_SECONDS = 60.0  # of failing to find a shard's position; then the supervisor restarts the process
+FAREWELL_SECONDS = 2.0  # the last word to a Kafka that may be away
 FIRST_RETRY_SECONDS = 0.05
 LAST_RETRY_SECONDS = 1.0
-RETRIABLE = (RedisError, KafkaError, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +60,32 @@ class PartitionBatch:
     generation: int
 
 
-# Opens the shard behind a partition (given what its log holds) and gives the offset to read next.
-OpenFold = Callable[[TP, LogBounds], Awaitable[int]]
+# Opens the shard behind a partition (given what its log holds) and says where it stands.
+OpenFold = Callable[[TP, LogBounds], Awaitable[Standing]]
 Sink = Callable[[PartitionBatch], Awaitable[None]]
 
 
 class Place(NamedTuple):
-    """Where a chain of intervals goes on, and the generation that began with its last seek."""
+    """Where a chain of intervals goes on, the generation that began with its last seek, and the last record before."""
 
     offset: int
     generation: int
+    last: Mark | None = None
 
 
 class BatchThread(driver.AIOKafkaConsumerThread):
-    """The thread that owns aiokafka's client. `_chain` is touched by it alone."""
+    """The thread that owns aiokafka's client. `_chain` and `_unsure` are touched by it alone."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._chain: dict[TP, Place] = {}
+        self._unsure: set[TP] = set()  # their next read begins with the last record before their place
+
+    async def on_start(self) -> None:
+        """Connects."""
+        await super().on_start()
+        client = self._ensure_consumer()._client  # noqa: SLF001 - aiokafka tells nobody else of new metadata
+        client.cluster.add_listener(lambda _: self._look_back_everywhere())
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         conf = self.app.conf
@@ -115,20 +129,41 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             except NoOffsetForPartitionError:  # between the assignment and our seek
                 return {}
             except OffsetOutOfRangeError as error:
-                raise LogLostError(f"a shard's position is outside its log: {error}") from error
+                self._report_outside(error.args[0])
+                return {}
         # No await from the read to here: the positions are those right after it.
         assignment = subscriptions.subscription and subscriptions.subscription.assignment
         if assignment is None:
             return {}
         batches: dict[TP, PartitionBatch] = {}
-        for tp, (start, generation) in self._chain.items():
+        for tp, place in self._chain.items():
             if tp not in assignment.tps:
                 continue
             records, end = fetched.get(tp, ()), assignment.state_value(tp)._position  # noqa: SLF001
-            if end is not None and end > start:
-                self._chain[tp] = Place(end, generation)
-                batches[tp] = PartitionBatch(tp, Interval(start, end, records), generation)
+            records = self._compared(tp, place, records, end)
+            if end is not None and end > place.offset:
+                last = mark_of(records[-1]) if records else place.last
+                self._chain[tp] = Place(end, place.generation, last)
+                batches[tp] = PartitionBatch(tp, Interval(place.offset, end, records), place.generation)
         return batches
+
+    def _compared(self, tp: TP, place: Place, records: Sequence[LogRecord], end: int | None) -> Sequence[LogRecord]:
+        """The records from the place on; those before are compared with the mark and left out."""
+        last = place.last
+        if last is None or tp not in self._unsure or end is None or end <= last.offset:
+            return records
+        self._unsure.discard(tp)
+        compacted = tp.topic in cast("BatchTransport", self.transport).compacted
+        check_mark(tp.topic, tp.partition, last, records[0] if records else None, compacted=compacted)
+        return [record for record in records if record.offset >= place.offset]
+
+    def _report_outside(self, positions: Mapping[TP, int]) -> None:
+        for tp, offset in positions.items():
+            self.parent_loop.call_soon_threadsafe(self._batches.resync, tp, f"{offset} is outside of the log")
+
+    @property
+    def _batches(self) -> "BatchConsumer":
+        return cast("BatchConsumer", self.consumer)
 
     async def committed(self, tps: set[TP]) -> dict[TP, int]:
         """How far Kafka was told that each partition is folded; 0 for never."""
@@ -143,10 +178,18 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         await self.call_thread(self._begin, places)
 
     async def _begin(self, places: Mapping[TP, Place]) -> None:
-        consumer = self._ensure_consumer()
         for tp, place in places.items():
-            consumer.seek(tp, place.offset)
             self._chain[tp] = place
+            self._look_back(tp)
+
+    def _look_back(self, tp: TP) -> None:
+        offset, _, last = self._chain[tp]
+        self._ensure_consumer().seek(tp, offset if last is None else last.offset)
+        (self._unsure.discard if last is None else self._unsure.add)(tp)
+
+    def _look_back_everywhere(self) -> None:
+        for tp in self._ensure_consumer().assignment() & self._chain.keys():
+            self._look_back(tp)
 
     async def on_partitions_revoked(self, revoked: Iterable[TP]) -> None:
         """Aiokafka's hook, in this thread."""
@@ -237,7 +280,7 @@ class BatchConsumer(driver.Consumer):
                     since = time.monotonic()
                     await asyncio.sleep(LAST_RETRY_SECONDS)
                 except RETRIABLE as error:
-                    if time.monotonic() - since > GIVE_UP_SECONDS:
+                    if gives_up(error, time.monotonic() - since, self._batches.give_up_seconds):
                         await self.app.crash(error)
                         return
                     await asyncio.sleep(delay)
@@ -262,25 +305,27 @@ class BatchConsumer(driver.Consumer):
         if not tps:
             return {}
         bounds = await self.bounds(tps)
-        fences = {tp: await self._batches.open_fold(tp, bounds[tp]) for tp in sorted(tps)}
+        standings = {tp: await self._batches.open_fold(tp, bounds[tp]) for tp in sorted(tps)}
         ends = await self.highwaters(*tps)  # after the fences: whoever else moves them on moves the ends first
-        for tp, fence in fences.items():
-            check_fence(f"{tp.topic}-{tp.partition}", fence, replace(bounds[tp], end=ends[tp]))
+        for tp, (fence, _) in standings.items():
+            check_fence(tp.topic, tp.partition, fence, replace(bounds[tp], end=ends[tp]))
+        places = {}
         held = self.assignment()
-        fences = {tp: fence for tp, fence in fences.items() if tp in held}
-        for tp, fence in fences.items():
+        for tp, (fence, last) in standings.items():
+            if tp not in held:
+                continue
             self._void(tp)
             self.applied[tp] = fence
-        places = {tp: Place(fence, self._generation[tp]) for tp, fence in fences.items()}
+            places[tp] = Place(fence, self._generation[tp], mark_to_compare(last, bounds[tp]))
         await cast("BatchThread", self._thread).begin(places)
-        return fences
+        return {tp: place.offset for tp, place in places.items()}
 
     async def seek_to_committed(self) -> dict[TP, int]:
-        """Faust's hook after every rebalance. A shard that is being cleared holds up no other."""
+        """Faust's hook after every rebalance. What can't be found at once is looked for, shard by shard."""
         held = set(self.assignment())
         try:
             return await self._seek_to_fences(held)
-        except ShardClearingError as error:
+        except (ShardClearingError, *RETRIABLE) as error:
             for tp in held:
                 self.resync(tp, str(error))
             return {}
@@ -293,12 +338,13 @@ class BatchConsumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
 
     async def wait_empty(self) -> None:
-        """Faust's hook on a rebalance and at the end: let folds in flight end, within bounds."""
+        """Faust's hook on a rebalance and at the end: let folds in flight end and commit, both within bounds."""
         try:
             await asyncio.wait_for(self._idle.wait(), DRAIN_SECONDS)
         except TimeoutError:
             log.warning("%d folds still in flight: the fence will judge them", self._in_flight)
-        await self.commit()
+        with suppress(TimeoutError):  # no position is read from what is committed
+            await asyncio.wait_for(self.commit(), FAREWELL_SECONDS)
 
     async def commit(self, topics: object = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002, ARG002
         """Tells Kafka how far the folds are: for lag tools, and to know a refold. No position is read from it."""
@@ -314,9 +360,11 @@ class BatchConsumer(driver.Consumer):
 
 
 class BatchTransport(driver.Transport):
-    """Faust's transport with our consumer; `sink`, `open_fold` and `client_options` are set when it is wired."""
+    """Faust's transport with our consumer; what it has no value for is set when it is wired."""
 
     Consumer = BatchConsumer
     sink: Sink
     open_fold: OpenFold
+    compacted: Set[str]
+    give_up_seconds: float
     client_options: dict[str, Any]

@@ -8,9 +8,10 @@ from typing import Protocol
 
 from faust.types import TP
 
-from aggregator.consumer import GIVE_UP_SECONDS, RETRIABLE, PartitionBatch
-from aggregator.fold import Fold
+from aggregator.consumer import PartitionBatch
+from aggregator.fold import Fold, Standing
 from aggregator.positions import LogBounds
+from aggregator.retrying import GIVE_UP_SECONDS, RETRIABLE, gives_up
 
 CONCURRENT_FOLDS = 2  # one is decided while the other is in Redis
 
@@ -28,8 +29,8 @@ class Dispatcher:
     """Owns the folds of the partitions that this process has. A batch has one of three fates.
 
     It is folded; or its position is found again (the fence disagreed, or a server did not answer: the work is not
-    lost, it is read again); or the process stops, by an error that nobody here expects, or one that goes on for
-    `GIVE_UP_SECONDS` without a batch of the partition being folded.
+    lost, it is read again); or the process stops, by an error that does not pass by itself, or one that goes on for
+    `give_up_seconds` without a batch of the partition being folded.
     """
 
     def __init__(
@@ -38,23 +39,26 @@ class Dispatcher:
         positions: Callable[[], Positions],
         stop: Callable[[BaseException], None],
         monotonic: Callable[[], float] = time.monotonic,
+        give_up_seconds: float = GIVE_UP_SECONDS,
     ) -> None:
+        """`stop` is told of the error that nobody can go on after."""
         self._make_fold = make_fold
         self._positions = positions
         self._stop = stop
         self._monotonic = monotonic
+        self._give_up_seconds = give_up_seconds
         self._failing_since: dict[TP, float] = {}
         self._folds: dict[TP, Fold] = {}
         self._turns: defaultdict[TP, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._slots = asyncio.Semaphore(CONCURRENT_FOLDS)
         self._running: set[asyncio.Task[None]] = set()
 
-    async def open(self, tp: TP, bounds: LogBounds) -> int:
-        """A fresh fold for a partition; gives the offset to read next."""
+    async def open(self, tp: TP, bounds: LogBounds) -> Standing:
+        """A fresh fold for a partition; says where its shard stands."""
         fold = self._make_fold(tp)
-        fence = await fold.open(bounds.earliest, bounds.committed)
+        standing = await fold.open(bounds.earliest, bounds.committed)
         self._folds[tp] = fold
-        return fence
+        return standing
 
     async def take(self, batch: PartitionBatch) -> None:
         """Starts folding a batch; waits only while enough others are being folded."""
@@ -77,7 +81,7 @@ class Dispatcher:
         if not positions.is_current(batch):
             return
         positions.begin()
-        applied, reason = False, ""
+        applied, reason, since = False, "", self._monotonic()
         try:
             # STALE with a fence at our own end is no success either: an earlier call took effect without telling
             # this fold, which must learn again what it remembers of the shard.
@@ -85,7 +89,7 @@ class Dispatcher:
             applied = answer.applied
             reason = f"the shard says {answer.verdict} (it stands at {answer.fence})"
         except RETRIABLE as error:
-            self._give_up_in_time(batch.tp, error)
+            self._give_up_in_time(batch.tp, error, since)
             reason = f"{type(error).__name__}: {error}"
         finally:
             positions.finish(batch, applied=applied)
@@ -94,7 +98,7 @@ class Dispatcher:
         elif positions.is_current(batch):
             positions.resync(batch.tp, reason)
 
-    def _give_up_in_time(self, tp: TP, error: Exception) -> None:
-        now = self._monotonic()
-        if now - self._failing_since.setdefault(tp, now) > GIVE_UP_SECONDS:
+    def _give_up_in_time(self, tp: TP, error: Exception, since: float) -> None:
+        failing_seconds = self._monotonic() - self._failing_since.setdefault(tp, since)
+        if gives_up(error, failing_seconds, self._give_up_seconds):
             raise error

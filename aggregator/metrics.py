@@ -2,12 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from aggregator.readiness import ShardLook
 from ledger.state import Log
 from metering.counting import UsageBatch
+from metering.reject import Reject
 from metering.sources import SourceWatch, source_of, tallies
 
 log = logging.getLogger(__name__)
@@ -35,9 +37,17 @@ class AggregatorMetrics:
         self._times = Histogram(
             "usage_batch_seconds", "From a batch's records to its answer", buckets=_BATCH_SECONDS, registry=registry
         )
-        self._resyncs = Counter("usage_resyncs", "Times that a position was found again", registry=registry)
+        self._table_dead = Counter(
+            "table_dead_letters", "Dead letters of the accounts' and keys' logs", ["log", "reason"], registry=registry
+        )
+        self._positions = Counter(
+            "usage_positions", "Times that a partition's position was found, at a start or again", registry=registry
+        )
         self._lag = Gauge("usage_lag_records", "Offsets not folded yet", ["log", "shard"], registry=registry)
         self._ready = Gauge("usage_shard_ready", "1 if readers may see the shard", ["shard"], registry=registry)
+        self._waited = Gauge(
+            "usage_lag_seconds", "At most so long the oldest record waits to be folded", ["shard"], registry=registry
+        )
         self._age = Gauge("usage_freshness_seconds", "Since the shard was last caught up", ["shard"], registry=registry)
         alarms = Gauge("usage_sources_alarmed", "Sources most of whose events are rejected", registry=registry)
         alarms.set_function(lambda: len(self._sources.alarmed))
@@ -69,26 +79,33 @@ class AggregatorMetrics:
             return source
         return OTHER_SOURCES
 
-    def resynced(self) -> None:
-        """A position was lost and is found again."""
-        self._resyncs.inc()
+    def table_rejected(self, log: Log, reject: Reject) -> None:
+        """A record of the accounts' or keys' log became a dead letter."""
+        self._table_dead.labels(log.value, reject.reason.value).inc()
 
-    def shard(self, number: int, *, ready: bool, as_of: float | None, lags: Mapping[Log, int]) -> None:
-        """How a shard stands. `as_of` in Unix seconds: when it was known to be caught up, None for unchanged."""
-        label = str(number)
-        self._ready.labels(label).set(1 if ready else 0)
+    def positioned(self) -> None:
+        """A partition's position was asked for: at a start, after a rebalance, or because it was lost."""
+        self._positions.inc()
+
+    def shard(self, number: int, look: ShardLook) -> None:
+        """How a shard stands. A shard that was never caught up lags since this process first saw it."""
+        label, lags = str(number), look.lags()
+        self._ready.labels(label).set(1 if look.ready else 0)
         for name, lag in lags.items():
             self._lag.labels(name.value, label).set(lag)
-        if as_of is not None:
-            self._as_of[number] = as_of
+        since = self._as_of.setdefault(number, self._now()) if look.as_of is None else look.as_of
+        self._as_of[number] = since
+        if look.as_of is not None:
             self._age.labels(label).set_function(lambda: self._now() - self._as_of[number])
+        behind = any(lags.values())
+        self._waited.labels(label).set_function(lambda: self._now() - self._as_of[number] if behind else 0.0)
 
     def release(self, numbers: set[int]) -> None:
         """Shards that another process owns now are its to tell of."""
         for number in numbers:
             label = str(number)
-            self._as_of.pop(number, None)
-            for gauge in (self._ready, self._age):
+            for gauge in (self._ready, self._age, self._waited):
                 gauge.remove(label)
             for name in Log:
                 self._lag.remove(name.value, label)
+            self._as_of.pop(number, None)

@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from aggregator.retrying import gives_up
 from ledger.ready import Note, Readiness, ReadyMark, mark_ready, note_server
 from ledger.shard import Shard
 from ledger.state import Log, read_state
@@ -15,6 +17,7 @@ log = logging.getLogger(__name__)
 FOLDED_LOGS = (Log.USAGE, Log.ACCOUNTS, Log.API_KEYS)
 CAUGHT_UP_PAUSE_SECONDS = 0.5
 BEHIND_PAUSE_SECONDS = 0.05
+ANY_SHARD = 0  # every installation has it
 
 
 class ReadyKeeper:
@@ -25,13 +28,9 @@ class ReadyKeeper:
         self._note: Note | None = None
         self._ends: Mapping[Log, int] | None = None
         self._asked_ms = 0
-        self._last_ends: Mapping[Log, int] = {}
+        self.last_ends: Mapping[Log, int] = {}
         self.ready = False
         self.as_of: float | None = None
-
-    def lags(self, applied: Mapping[Log, int]) -> dict[Log, int]:
-        """How many offsets each log was last known to be ahead of what is folded."""
-        return {log: max(0, end - applied.get(log, 0)) for log, end in self._last_ends.items()}
 
     async def wants_ends(self) -> bool:
         """Takes the note if there is none; True if the logs' ends must be read now."""
@@ -41,7 +40,7 @@ class ReadyKeeper:
 
     def learn_ends(self, ends: Mapping[Log, int], asked_ms: int) -> None:
         """The logs' last stable offsets, asked for at `asked_ms` (Unix milliseconds), after the note."""
-        self._ends = self._last_ends = ends
+        self._ends = self.last_ends = ends
         self._asked_ms = asked_ms
 
     async def mark(self) -> Readiness:
@@ -66,7 +65,7 @@ class OwnedShards(Protocol):
         ...
 
     async def ends(self, shards: set[int]) -> Mapping[int, Mapping[Log, int]]:
-        """The last stable offsets of every log of the shards, as of now."""
+        """The last stable offsets of every log of the shards, owned or not, as of now."""
         ...
 
     def applied(self, shard: int) -> Mapping[Log, int]:
@@ -78,11 +77,29 @@ class OwnedShards(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ShardLook:
+    """How a shard stood when it was looked at.
+
+    `as_of` in Unix seconds: when it was last known to be caught up, None for never by this process. `fences` lack the
+    logs that have none, because the shard is being cleared. `ends` are the logs' as they were last asked for.
+    """
+
+    ready: bool
+    as_of: float | None
+    fences: Mapping[Log, int]
+    ends: Mapping[Log, int]
+
+    def lags(self) -> dict[Log, int]:
+        """How many offsets each log is ahead of what is folded."""
+        return {log: max(0, end - self.fences.get(log, 0)) for log, end in self.ends.items()}
+
+
 class ShardWatch(Protocol):
     """Is shown how shards stand."""
 
-    def shard(self, number: int, *, ready: bool, as_of: float | None, lags: Mapping[Log, int]) -> None:
-        """`as_of` in Unix seconds: when the shard was last known to be caught up; `lags` in offsets."""
+    def shard(self, number: int, look: ShardLook) -> None:
+        """A look at one."""
         ...
 
     def release(self, numbers: set[int]) -> None:
@@ -100,28 +117,29 @@ class ReadinessLoop:
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         beat: Callable[[], None] = lambda: None,
-        watch: ShardWatch | None = None,
+        watches: Sequence[ShardWatch] = (),
     ) -> None:
-        """`beat` is called after every turn that went well; `watch` is shown how each shard stands."""
+        """`beat` is called after every turn that went well; `watches` are shown how each shard stands."""
         self._owned = owned
         self._shard = shard
         self._pause = pause
         self._now_ms = now_ms
         self._beat = beat
-        self._watch = watch
+        self._watches = watches
         self._keepers: dict[int, ReadyKeeper] = {}
 
     async def run(self, retriable: tuple[type[Exception], ...], give_up_seconds: float) -> None:
         """Runs until an error that is not retriable, or one that has lasted for `give_up_seconds`."""
         failing_since: float | None = None
         while True:
+            started = time.monotonic()
             try:
                 caught_up = await self.turn()
                 failing_since = None
                 self._beat()
             except retriable as error:
-                failing_since = failing_since or time.monotonic()
-                if time.monotonic() - failing_since > give_up_seconds:
+                failing_since = started if failing_since is None else failing_since
+                if gives_up(error, time.monotonic() - failing_since, give_up_seconds):
                     raise
                 log.warning("readiness: %s: %s", type(error).__name__, error)
                 caught_up = True
@@ -130,25 +148,27 @@ class ReadinessLoop:
     async def turn(self) -> bool:
         """One look at every owned shard; True if all were ready."""
         held = self._owned.shards()
-        if self._watch is not None:
-            self._watch.release(self._keepers.keys() - held)
+        for watch in self._watches:
+            watch.release(self._keepers.keys() - held)
         self._keepers = {number: self._keepers.get(number) or ReadyKeeper(self._shard(number)) for number in held}
         asking = {number for number, keeper in self._keepers.items() if await keeper.wants_ends()}
-        if asking:
+        if asking or not held:  # a process without shards is well only while Kafka could give it some
             asked_ms = self._now_ms()
-            for number, ends in (await self._owned.ends(asking)).items():
-                self._keepers[number].learn_ends(ends, asked_ms)
+            ends = await self._owned.ends(asking or {ANY_SHARD})
+            for number in asking:
+                self._keepers[number].learn_ends(ends[number], asked_ms)
         results = [await self._mark(number, keeper) for number, keeper in self._keepers.items()]
         return all(result is Readiness.READY for result in results)
 
     async def _mark(self, number: int, keeper: ReadyKeeper) -> Readiness:
         known = self._owned.applied(number)
         result = await keeper.mark()
-        if self._watch is not None:
-            self._watch.shard(number, ready=keeper.ready, as_of=keeper.as_of, lags=keeper.lags(known))
-        if result is Readiness.READY:
+        caught_up = result is Readiness.READY
+        fences = keeper.last_ends if caught_up else (await read_state(self._shard(number))).fences
+        for watch in self._watches:
+            watch.shard(number, ShardLook(keeper.ready, keeper.as_of, fences, keeper.last_ends))
+        if caught_up:
             return result
-        fences = (await read_state(self._shard(number))).fences
         for folded, at in known.items():
             if fences.get(folded, -1) < at:  # Redis went back in time while this log was idle
                 self._owned.resync(number, folded, f"its fence is {fences.get(folded)}, {at} was folded")

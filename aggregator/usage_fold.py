@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aggregator.dead_letters import dead_letter
+from aggregator.fold import Standing
 from aggregator.publisher import Message, Publisher
 from aggregator.rerouting import rerouted_copy
 from ledger.answer import Answer, Verdict
@@ -57,12 +58,12 @@ class UsageFold:
         self._rejects = RejectWindow()
         self._folded_before = 0
 
-    async def open(self, earliest: int, folded_before: int = 0) -> int:
-        """The offset to read next. What lies below `folded_before` was folded in an earlier life of the state."""
+    async def open(self, earliest: int, folded_before: int = 0) -> Standing:
+        """Where the shard stands. What lies below `folded_before` was folded in an earlier life of the state."""
         state = await open_shard(self._shard, Log.USAGE, earliest=earliest, incarnation=self._make_incarnation())
         self._high_ms, self._window, self._rejects = state.high_ms, state.window, state.rejects
         self._folded_before = folded_before
-        return state.fences[Log.USAGE]
+        return Standing(state.fences[Log.USAGE], state.marks.get(Log.USAGE))
 
     async def apply(self, interval: Interval) -> Answer:
         """Counts an interval: nearly always in one call, in two where a dedupe block ends inside it.

@@ -83,8 +83,8 @@ class System:
         """The folded state."""
         return Ledger(RedisStore(self.client), self.settings.redis_prefix, PARTITIONS)
 
-    def start(self, name: str = "") -> Process:
-        """Starts an aggregator; a name makes it a static member."""
+    def start(self, name: str = "", **settings: object) -> Process:
+        """Starts an aggregator; a name makes it a static member. Settings beyond those of the system are given."""
         log = self.directory / f"aggregator-{len(self.processes)}.log"
         env = {key: value for key, value in os.environ.items() if not key.startswith("BILLING_")} | {
             "BILLING_KAFKA_BOOTSTRAP_SERVERS": self.settings.kafka_bootstrap_servers,
@@ -94,6 +94,7 @@ class System:
             "BILLING_REDIS_PREFIX": self.settings.redis_prefix,
             "BILLING_PROCESS_NAME": name,
         }
+        env |= {f"BILLING_{key.upper()}": str(value) for key, value in settings.items()}
         with log.open("wb") as output:
             popen = subprocess.Popen([sys.executable, "-m", "aggregator"], env=env, stdout=output, stderr=output)
         self.processes.append(Process(popen, log))

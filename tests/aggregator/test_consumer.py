@@ -5,21 +5,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 from prometheus_client import CollectorRegistry
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from aggregator.app import create_app
-from aggregator.consumer import BatchConsumer, PartitionBatch, Place
+from aggregator.consumer import BatchConsumer, BatchThread, PartitionBatch, Place
+from aggregator.fold import Standing
+from aggregator.liveness import Liveness
 from aggregator.metrics import AggregatorMetrics
-from aggregator.positions import LogBounds
+from aggregator.positions import LogBounds, LogLostError
 from aggregator.settings import AggregatorSettings
-from metering.counting import Interval
-from runtime.monitor import Pulse
+from ledger.state import ShardClearingError
+from metering.counting import Interval, mark_of
+from tests.metering.events import Record
 from tests.support.eventually import eventually_async
 
 USAGE = TP("usage.events", 0)
 OTHER = TP("usage.events", 1)
+TABLE = TP("billing.accounts", 0)
 
 
 @dataclass
@@ -51,7 +56,7 @@ class FakeThread:
 
     def read(self, tp: TP, end: int) -> PartitionBatch:
         """What is read next."""
-        start, generation = self.places[tp]
+        start, generation, _ = self.places[tp]
         self.places[tp] = Place(end, generation)
         return PartitionBatch(tp, Interval(start, end, ()), generation)
 
@@ -65,13 +70,13 @@ class Bench:
     fences: dict[TP, int | Exception] = field(default_factory=lambda: {USAGE: 100, OTHER: 100})
     taken: list[PartitionBatch] = field(default_factory=list)
 
-    async def open_fold(self, tp: TP, bounds: LogBounds) -> int:
+    async def open_fold(self, tp: TP, bounds: LogBounds) -> Standing:
         """The fence, or what goes wrong on the way to it (once)."""
         fence = self.fences[tp]
         if isinstance(fence, Exception):
             self.fences[tp] = 100
             raise fence
-        return fence
+        return Standing(fence)
 
     async def sink(self, batch: PartitionBatch) -> None:
         """Takes a batch."""
@@ -93,7 +98,7 @@ class Bench:
 @pytest.fixture
 async def bench() -> Bench:
     """A consumer that has just been assigned two partitions."""
-    app = create_app(AggregatorSettings(), Pulse(), AggregatorMetrics(CollectorRegistry()))
+    app = create_app(AggregatorSettings(), Liveness(), AggregatorMetrics(CollectorRegistry()))
 
     async def ignore(*_: Iterable[TP]) -> None:
         """What Faust would do."""
@@ -209,3 +214,80 @@ async def test_a_rebalance_waits_for_folds_in_flight(bench: Bench, monkeypatch) 
     await waiting
 
     assert committed == [0]
+
+
+@pytest.mark.parametrize("error", [RedisError("away"), KafkaConnectionError("away"), ShardClearingError(0)], ids=repr)
+async def test_a_rebalance_while_a_server_is_away_is_no_end(bench: Bench, error) -> None:
+    """What can't be found at once is looked for on and on, as for a position that was lost."""
+    bench.fences[USAGE] = error
+
+    assert await bench.consumer.seek_to_committed() == {}
+    await bench.resynced()
+
+    assert bench.consumer.applied == {USAGE: 100, OTHER: 100}
+
+
+async def test_a_rebalance_where_only_a_person_can_help_is_the_end(bench: Bench, monkeypatch) -> None:
+    """It is not tried for a minute."""
+    crashed: list[BaseException] = []
+
+    async def crash(error: BaseException) -> None:
+        crashed.append(error)
+
+    monkeypatch.setattr(bench.consumer.app, "crash", crash)
+    bench.fences[USAGE] = error = AuthenticationError("wrong password")
+
+    await bench.consumer.seek_to_committed()
+    bench.fences[USAGE] = error
+    await bench.resynced()
+
+    assert crashed == [error]
+
+
+FOLDED = Record(97, b"folded", 1000, b"key")
+NEXT = Record(100, b"next", 1001, b"key")
+PLACE = Place(100, 1, mark_of(FOLDED))  # 98 and 99 were control records
+
+
+@pytest.fixture
+def thread(bench: Bench) -> BatchThread:
+    """The client's thread, not started, which has just looked back to the last record that was folded."""
+    thread = bench.consumer._new_consumer_thread()
+    thread._unsure |= {USAGE, TABLE}
+    return thread
+
+
+@pytest.mark.parametrize(("records", "end"), [([FOLDED], 98), ([FOLDED, NEXT], 101), ([FOLDED], 100)])
+def test_a_chain_begins_with_the_record_before_it(thread: BatchThread, records, end) -> None:
+    """However much comes in the first read: it is compared, and not folded again."""
+    assert thread._compared(USAGE, PLACE, records, end) == [record for record in records if record is NEXT]
+    assert thread._compared(USAGE, PLACE, [NEXT], 101) == [NEXT]
+
+
+def test_what_was_not_read_yet_is_not_compared_yet(thread: BatchThread) -> None:
+    """A read that gave nothing says nothing."""
+    for end in (None, 97):
+        assert thread._compared(USAGE, PLACE, (), end) == ()
+    with pytest.raises(LogLostError):
+        thread._compared(USAGE, PLACE, [NEXT], 101)
+
+
+def test_compaction_may_have_removed_what_a_chain_would_begin_with(thread: BatchThread) -> None:
+    """Of a table's log, and of that alone."""
+    assert thread._compared(TABLE, PLACE, [NEXT], 101) == [NEXT]
+    with pytest.raises(LogLostError, match="no record at offset 97"):
+        thread._compared(USAGE, PLACE, [NEXT], 101)
+
+
+async def test_a_position_outside_of_the_log_is_found_again(bench: Bench) -> None:
+    """Where the log begins and ends now decides what it means: the record of the mark may just have expired."""
+    thread = bench.consumer._new_consumer_thread()
+    thread.parent_loop = asyncio.get_running_loop()
+    generation = bench.thread.places[USAGE].generation
+
+    thread._report_outside({USAGE: 97})
+
+    async def found_again() -> bool:
+        return bench.thread.places[USAGE].generation > generation
+
+    await eventually_async(found_again)

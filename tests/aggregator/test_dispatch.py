@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from aggregator.consumer import PartitionBatch
 from aggregator.dispatch import CONCURRENT_FOLDS, Dispatcher
+from aggregator.fold import Standing
 from aggregator.positions import LogBounds
 from aggregator.usage_fold import UsageFold, UsageTopics
 from ledger.answer import Answer, Verdict
@@ -70,9 +71,9 @@ class ScriptedFold:
     applied: list[int] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def open(self, earliest: int, folded_before: int = 0) -> int:
+    async def open(self, earliest: int, folded_before: int = 0) -> Standing:
         """Begins at the earliest offset."""
-        return earliest
+        return Standing(earliest)
 
     async def apply(self, interval: Interval) -> Answer:
         """The next answer; without one, that it was applied."""
@@ -206,7 +207,7 @@ async def test_a_batch_that_was_counted_by_another_call_opens_the_shard_again(
     await dispatcher.take(batch(0, 1, records=(first,)))
     await bench.settled(1)
     for _ in bench.places.resynced:
-        assert await dispatcher.open(USAGE, BOUNDS) == 1
+        assert (await dispatcher.open(USAGE, BOUNDS)).fence == 1
     await dispatcher.take(batch(1, 2, generation=len(bench.places.resynced), records=(again,)))
     await bench.settled(2)
 
@@ -274,7 +275,7 @@ async def test_a_partition_that_is_opened_again_has_a_fresh_fold() -> None:
         return made[-1]
 
     dispatcher = bench.dispatcher(make_fold)
-    assert await dispatcher.open(USAGE, replace(BOUNDS, earliest=7)) == 7
+    assert await dispatcher.open(USAGE, replace(BOUNDS, earliest=7)) == Standing(7)
     await dispatcher.open(USAGE, BOUNDS)
     made[1].gate.set()
     await dispatcher.take(batch(0, 1))

@@ -2,14 +2,17 @@
 
 import json
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from ledger.reading import find_account, find_key
 from ledger.state import read_state
+from local.servers.ports import free_port
 from metering.account import Account
 from metering.api_key import ApiKeyRecord
 from metering.partition import partition_of
@@ -56,7 +59,8 @@ async def test_a_mixed_load_is_counted_exactly(system: System) -> None:
     """From a client that puts most accounts on the wrong partition, with repetitions and every kind of reject."""
     load, producer, faulty = Load(), system.producer(**{"message.max.bytes": 2_000_000}), faulty_values()
     write(producer, system.names.usage, load.events(2500))
-    system.start()
+    port = free_port()
+    system.start(http_port=port)
     for _, value in faulty:
         producer.produce(system.names.usage, value, "k")
     write(producer, system.names.usage, load.events(2500))
@@ -72,6 +76,31 @@ async def test_a_mixed_load_is_counted_exactly(system: System) -> None:
     assert Counter(letter["dlq.reason"].decode() for letter in letters.values()) == Counter(r.value for r, _ in faulty)
     assert Counter(letter[""] for letter in letters.values()) == Counter(value for _, value in faulty)
     assert {topic.decode() for topic, _, _ in letters} == {system.names.usage}
+
+    async def all_is_told() -> bool:
+        return all(samples(port)["usage_lag_records", "usage", str(shard)] == 0 for shard in range(PARTITIONS))
+
+    await eventually_async(all_is_told, what="metrics without a lag")
+    told = samples(port)
+    for fate in ("counted", "duplicate", "dead", "rerouted"):
+        assert told["usage_records_total", fate] == getattr(fates, fate)
+    assert told["usage_batch_records_sum",] == fates.read
+    assert sum(value for name, value in told.items() if name[0] == "usage_dead_letters_total") == len(faulty)
+    for shard in range(PARTITIONS):
+        assert told["usage_freshness_seconds", str(shard)] < 10
+    assert page(port, "healthz") == "ok\n"
+
+
+def page(port: int, name: str) -> str:
+    """What the process shows of itself."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{name}", timeout=5) as answer:
+        return str(answer.read().decode())
+
+
+def samples(port: int) -> dict[tuple[str, ...], float]:
+    """Its metrics by name and the values of their labels."""
+    families = text_string_to_metric_families(page(port, "metrics"))
+    return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
 
 
 async def test_records_with_hostile_headers_are_counted(system: System) -> None:

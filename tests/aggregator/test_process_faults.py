@@ -1,11 +1,7 @@
 """The real process under faults: killed, frozen, flushed, its log cut; exact all the same, or stopped with a reason."""
 
-import asyncio
 import signal
-from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -13,36 +9,10 @@ from kafka import KafkaAdminClient, TopicPartition
 
 from ledger.state import Log, open_shard
 from local.servers.redis import RedisServer
-from tests.aggregator.load import ACCOUNTS, Load, write
+from tests.aggregator.load import Load, write
 from tests.aggregator.system import PARTITIONS, System, running_system
+from tests.aggregator.watching import traffic, watched
 from tests.support.eventually import eventually_async
-
-
-@dataclass
-class Watch:
-    """A reader who remembers the highest total of each counter."""
-
-    system: System
-    highest: Counter[tuple[str, str]] = field(default_factory=Counter)
-    looks: int = 0
-    refused: int = 0
-    ended: bool = False
-
-    async def go_on(self) -> None:
-        """Looks until it is told to end."""
-        while not self.ended:
-            for account in ACCOUNTS:
-                await self._look(account)
-
-    async def _look(self, account: str) -> None:
-        seen = await self.system.visible(account)
-        self.looks += 1
-        if seen is None:
-            self.refused += 1
-            return
-        for counter, units in self.highest.items():
-            assert counter[0] != account or seen[counter] >= units, f"{counter}: {seen[counter]} < {units}"
-        self.highest |= seen
 
 
 @pytest.fixture
@@ -59,39 +29,6 @@ async def own(kafka_bootstrap: str, topic_prefix: str, own_redis: RedisServer, t
     """The same with a Redis of its own, to be flushed."""
     async with running_system(kafka_bootstrap, topic_prefix, own_redis.url, "", tmp_path) as system:
         yield system
-
-
-@asynccontextmanager
-async def traffic(system: System, load: Load, count: int) -> AsyncIterator[None]:
-    """Writes events while the context lasts, and the rest of `count` at its end."""
-    producer = system.producer()
-    failed = asyncio.Event()
-
-    async def go_on() -> None:
-        for _ in range(0, count, 250):
-            if not failed.is_set():
-                await asyncio.to_thread(lambda: write(producer, system.names.usage, load.events(250)))
-
-    task = asyncio.create_task(go_on())
-    try:
-        yield
-    except BaseException:
-        failed.set()
-        raise
-    finally:
-        await task
-
-
-@asynccontextmanager
-async def watched(system: System) -> AsyncIterator[Watch]:
-    """Reads every account over and over while the context lasts; a smaller total than before is an error."""
-    watch = Watch(system)
-    task = asyncio.create_task(watch.go_on())
-    try:
-        yield watch
-    finally:
-        watch.ended = True
-        await task
 
 
 async def test_a_killed_process_goes_on_where_it_was(system: System) -> None:
@@ -212,13 +149,20 @@ async def test_an_evicting_redis_is_a_refusal_to_start(own: System) -> None:
     assert "noeviction" in process.output
 
 
-async def test_a_terminated_process_leaves_at_once(system: System) -> None:
-    """SIGTERM: work in flight ends, the group is left, the code is 0."""
+async def test_a_terminated_process_leaves_at_once_and_nothing_behind(
+    system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM: work in flight ends, the group is left, the code is 0; and no directory of Faust's stays on the disk."""
     load = Load()
     write(system.producer(), system.names.usage, load.events(500))
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("TMPDIR", str(place))
     process = system.start()
     await system.shows(load.units)
 
     process.send(signal.SIGTERM)
 
     assert await process.exit_code() == 0, process.output
+    assert not list(place.iterdir())

@@ -1,9 +1,10 @@
 """The readiness loop: a shard is marked once all its logs are folded, and found out when Redis went back in time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -12,39 +13,10 @@ from ledger.reading import is_ready
 from ledger.shard import Shard
 from ledger.state import Log, open_shard, read_state
 from ledger.tables import TableBatch, fold_table
+from tests.aggregator.owned import Owned
 from tests.aggregator.unreliable import UnreliableStore
 
 TABLES = (Log.ACCOUNTS, Log.API_KEYS)
-
-
-@dataclass
-class Owned:
-    """The consumer's view of one shard: its logs' ends, and how far they are folded."""
-
-    number: int
-    logs_end: dict[Log, int] = field(default_factory=lambda: dict.fromkeys(FOLDED_LOGS, 0))
-    known: dict[Log, int] = field(default_factory=dict)
-    resynced: list[Log] = field(default_factory=list)
-    held: bool = True
-    asked: int = 0
-
-    def shards(self) -> set[int]:
-        """The shard, while it is held."""
-        return {self.number} if self.held else set()
-
-    async def ends(self, shards: set[int]) -> Mapping[int, Mapping[Log, int]]:
-        """The logs' ends as of now."""
-        self.asked += 1
-        return {number: dict(self.logs_end) for number in shards}
-
-    def applied(self, shard: int) -> Mapping[Log, int]:
-        """What this process has folded."""
-        return self.known
-
-    def resync(self, shard: int, log: Log, reason: str) -> None:
-        """A position is to be found again."""
-        assert reason
-        self.resynced.append(log)
 
 
 @dataclass
@@ -159,7 +131,7 @@ async def test_a_shard_that_another_process_has_taken_is_left_alone(bench: Bench
     bench.owned.held, bench.owned.logs_end[Log.ACCOUNTS] = True, 0
 
     assert await bench.loop.turn()
-    assert bench.owned.asked == 2
+    assert bench.owned.asked == 3  # once without a shard
 
 
 async def run_until(bench: Bench, store: UnreliableStore, script: str, turns: int) -> tuple[list[float], int]:
@@ -203,3 +175,23 @@ async def test_the_loop_gives_up_after_a_while(bench: Bench, store: UnreliableSt
     loop = ReadinessLoop(bench.owned, lambda _: bench.shard, pause)
     with pytest.raises(RedisError):
         await loop.run((RedisError,), give_up_seconds=0.0)
+
+
+async def test_a_process_without_shards_asks_kafka_all_the_same(bench: Bench) -> None:
+    """Else one that has lost its shards because Kafka is away would seem well for ever."""
+    bench.owned.held = False
+
+    await bench.loop.turn()
+
+    assert bench.owned.asked == 1
+
+
+async def test_the_loop_gives_up_at_once_where_only_a_person_can_help(bench: Bench) -> None:
+    """A password that was changed does not come back within a minute."""
+
+    async def refuse(shards: set[int]) -> Mapping[int, Mapping[Log, int]]:
+        raise TopicAuthorizationFailedError
+
+    bench.owned.ends = refuse
+    with pytest.raises(TopicAuthorizationFailedError):
+        await bench.loop.run((KafkaError,), give_up_seconds=60)

@@ -35,7 +35,7 @@ async def fence(shard: Shard) -> int | None:
 
 async def test_a_batch_is_counted_and_moves_the_fence(usage_fold: UsageFold, client: Redis, shard: Shard) -> None:
     """From the log's earliest offset, in an empty shard."""
-    assert await usage_fold.open(earliest=7) == 7
+    assert (await usage_fold.open(earliest=7)).fence == 7
 
     answer = await usage_fold.apply(interval(event(id="1"), event(id="2"), start=7))
 
@@ -205,7 +205,7 @@ async def test_a_lost_reply_leaves_the_fence_at_the_batch_s_end(
 
     again = await usage_fold.apply(batch)
     assert (again.verdict, again.fence) == (Verdict.STALE, 2)
-    assert await usage_fold.open(0) == 2
+    assert (await usage_fold.open(0)).fence == 2
     assert (await stored(client, shard)).hours == {("acme", 0, HOUR): 2}
 
 
@@ -219,7 +219,7 @@ async def test_a_lost_call_leaves_everything_as_it_was(
     with pytest.raises(RedisError):
         await usage_fold.apply(interval(event()))
 
-    assert await usage_fold.open(0) == 0
+    assert (await usage_fold.open(0)).fence == 0
     assert (await usage_fold.apply(interval(event()))).applied
     assert (await stored(client, shard)).hours == {("acme", 0, HOUR): 1}
 
@@ -246,7 +246,7 @@ async def test_an_interval_that_fails_between_two_blocks_goes_on_in_the_middle(
     with pytest.raises(KafkaTimeoutError):
         await usage_fold.apply(Interval(0, 4, records))
 
-    assert await usage_fold.open(0) == 1
+    assert (await usage_fold.open(0)).fence == 1
     assert (await usage_fold.apply(Interval(1, 4, records[1:]))).applied
     assert sum((await stored(client, shard)).hours.values()) == 2
 
@@ -263,7 +263,7 @@ async def test_a_failure_to_drop_an_expired_block_is_made_good(
     with pytest.raises(RedisError):
         await usage_fold.apply(batch)
 
-    assert await usage_fold.open(0) == 2
+    assert (await usage_fold.open(0)).fence == 2
     await usage_fold.apply(Interval(2, 3, ()))
 
     assert set((await stored(client, shard)).sets) == {block_of(later)}
@@ -295,4 +295,4 @@ async def test_a_flushed_shard_is_empty_to_its_owner(usage_fold: UsageFold, clie
     answer = await usage_fold.apply(interval(event(id="2"), start=1))
 
     assert (answer.verdict, answer.fence) == (Verdict.EMPTY, None)
-    assert await usage_fold.open(0) == 0
+    assert (await usage_fold.open(0)).fence == 0

@@ -8,11 +8,11 @@ from typing import Any, cast
 from faust.types import TP
 
 from aggregator.app import FaustShards
-from aggregator.consumer import RETRIABLE
 from aggregator.dispatch import Dispatcher
 from aggregator.fold import Fold
 from aggregator.publisher import Message
 from aggregator.readiness import ReadinessLoop
+from aggregator.retrying import RETRIABLE
 from aggregator.table_fold import TableFold
 from aggregator.usage_fold import UsageFold, UsageTopics
 from tests.simulation import names
@@ -84,7 +84,9 @@ class Aggregator(Process):
             topics = UsageTopics(names.USAGE, names.DEAD_LETTERS)
             return UsageFold(shard, topics, names.PARTITIONS, self._publisher, self.incarnation)
         log = next(log for log, topic in names.FOLDED.items() if topic == tp.topic)
-        return TableFold(shard, log, (tp.topic, names.DEAD_LETTERS), self._publisher, self.incarnation)
+        return TableFold(
+            shard, log, (tp.topic, names.DEAD_LETTERS), names.PARTITIONS, self._publisher, self.incarnation
+        )
 
 
 def _appending(message: Message) -> Appending:

@@ -15,6 +15,7 @@ from faust.types import TP
 from aggregator.consumer import BatchConsumer, OpenFold, PartitionBatch
 from aggregator.consumer import Place as Start
 from aggregator.dispatch import Dispatcher
+from aggregator.retrying import GIVE_UP_SECONDS
 from metering.counting import Interval
 from tests.simulation.kafka import Place, SimulatedKafka
 from tests.simulation.weather import Weather
@@ -61,7 +62,7 @@ class FetchThread:
     def fetch(self) -> list[PartitionBatch]:
         """What can be read now: a part of it, and where an offset was skipped, nothing but a new position."""
         batches = []
-        for tp, (start, generation) in list(self.chain.items()):
+        for tp, (start, generation, _) in list(self.chain.items()):
             log = self._kafka.logs[tp.topic, tp.partition]
             records = log.read(start, self._random.randint(1, self.pace[1]))
             end = records[-1].offset + 1 if records else start
@@ -89,6 +90,7 @@ class SimulatedConsumer:
     _find_position: Any = BatchConsumer._find_position
     _seek_to_fences: Any = BatchConsumer._seek_to_fences
     should_stop = False
+    give_up_seconds = GIVE_UP_SECONDS
 
     def __init__(
         self,
