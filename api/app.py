@@ -1,22 +1,33 @@
 """The API's wiring: everything it needs is made or taken here, once."""
 
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from api.authentication import authentication
+from api.authentication import Authentication
+from api.daily import daily_routes
+from api.dashboard.routes import dashboard_routes
 from api.error_handlers import InternalErrors, add_error_handlers
 from api.health import health_routes
+from api.history import HistoryReader
 from api.metrics import Measured, RequestMetrics, metrics_routes
+from api.openapi import describing
+from api.periods import period_routes
 from api.portal import portal_routes
+from api.rate_limit import POLICY, STANDING, RateLimit
+from api.sessions import SignIn, session_routes
 from api.settings import ApiSettings
 from api.stripe_portal import StripePortal
 from api.usage import AS_OF, UsageReader, usage_routes
+from api.webhook import StripeEvents, webhook_routes
+from ledger.batching_store import BatchingStore
 from ledger.redis_store import RedisStore
 from ledger.script import Store
 from ledger.shard import Ledger
@@ -42,7 +53,7 @@ def create_app(
     if store is None:
         client = connect(settings)
         closing.push_async_callback(client.aclose)
-        store = RedisStore(client)
+        store = BatchingStore(client) if isinstance(client, Redis) else RedisStore(client)
     if stripe is None and settings.stripe_api_key.get_secret_value():
         stripe = StripePortal(settings)
         closing.push_async_callback(stripe.close)
@@ -59,12 +70,26 @@ def create_app(
         lifespan=_closing(closing),
     )
     add_error_handlers(app)
-    authenticate = authentication(ledger)
-    app.include_router(usage_routes(authenticate, UsageReader(ledger, now)))
-    app.include_router(portal_routes(authenticate, ledger, stripe))
-    app.include_router(health_routes(ledger))
+    app.openapi = describing(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    _add_routes(app, settings, ledger, stripe, now)
     app.include_router(metrics_routes(registry))
     return app
+
+
+def _add_routes(
+    app: FastAPI, settings: ApiSettings, ledger: Ledger, stripe: StripePortal | None, now: Callable[[], float]
+) -> None:
+    authenticate = Authentication(ledger, RateLimit(settings.rate_limit, now))
+    history = HistoryReader(ledger, now)
+    sign_in = SignIn(ledger, settings.sign_in_limit, secrets.token_urlsafe)
+    app.include_router(usage_routes(authenticate, UsageReader(ledger, now)))
+    app.include_router(daily_routes(authenticate, history, now))
+    app.include_router(period_routes(authenticate, history))
+    app.include_router(portal_routes(authenticate, ledger, stripe))
+    app.include_router(session_routes(authenticate, ledger, sign_in))
+    app.include_router(dashboard_routes())
+    app.include_router(webhook_routes(ledger, StripeEvents(settings.stripe_webhook_secret)))
+    app.include_router(health_routes(ledger, now, settings.fresh_seconds))
 
 
 def _middleware(settings: ApiSettings, metrics: RequestMetrics) -> list[Middleware]:
@@ -74,7 +99,8 @@ def _middleware(settings: ApiSettings, metrics: RequestMetrics) -> list[Middlewa
         allow_origins=settings.cors_origins,
         allow_methods=["GET"],
         allow_headers=["Authorization", "If-None-Match"],
-        expose_headers=[AS_OF, "ETag", "Retry-After"],
+        allow_credentials="*" not in settings.cors_origins,  # Fetch, 3.3.5: never for every origin
+        expose_headers=[AS_OF, "ETag", "Retry-After", "Content-Disposition", POLICY, STANDING],
     )
     return [
         Middleware(Measured, metrics=metrics),

@@ -43,7 +43,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     async def problem(_: Request, error: ProblemError) -> Response:
-        return problem_response(error.code, error.detail)
+        return problem_response(error.code, error.detail, error.headers)
 
     @app.exception_handler(NotReadyError)
     async def not_ready(_: Request, __: NotReadyError) -> Response:
@@ -55,12 +55,21 @@ def add_error_handlers(app: FastAPI) -> None:
         return problem_response(ProblemCode.VALIDATION_ERROR, "; ".join(faults))
 
     @app.exception_handler(HTTPException)
-    async def http(_: Request, error: HTTPException) -> Response:
+    async def http(request: Request, error: HTTPException) -> Response:
         code = _BY_STATUS.get(HTTPStatus(error.status_code), ProblemCode.INTERNAL_ERROR)
-        return problem_response(code, headers=error.headers)
+        headers = dict(error.headers or {})
+        if code is ProblemCode.METHOD_NOT_ALLOWED:
+            headers |= _allow(app, request.url.path)
+        return problem_response(code, headers=headers)
 
     for store_error in STORE_ERRORS:
         app.add_exception_handler(store_error, _store_unavailable)
+
+
+def _allow(app: FastAPI, path: str) -> dict[str, str]:
+    """Every method of an address (RFC 9110, 10.2.1); FastAPI names those of one route, and an address may have more."""
+    described = app.openapi()["paths"].get(path, {})
+    return {"Allow": ", ".join(sorted(method.upper() for method in described))} if described else {}
 
 
 async def _store_unavailable(_: Request, error: Exception) -> Response:

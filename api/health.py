@@ -1,14 +1,17 @@
-"""`/healthz` and `/readyz`: whether the process lives, and whether it can answer every account."""
+"""`/healthz` and `/readyz`: whether the process lives, and whether it can answer every account, with fresh totals."""
+
+import asyncio
+from collections.abc import Callable
 
 from fastapi import APIRouter
 
 from api.problems import ProblemCode, ProblemError
-from ledger.reading import is_ready
+from ledger.reading import ready_as_of
 from ledger.shard import Ledger
 
 
-def health_routes(ledger: Ledger) -> APIRouter:
-    """Both probes."""
+def health_routes(ledger: Ledger, now: Callable[[], float], fresh_seconds: float) -> APIRouter:
+    """Both probes. A shard that was last caught up longer ago than `fresh_seconds` is not fresh."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/healthz")
@@ -17,10 +20,13 @@ def health_routes(ledger: Ledger) -> APIRouter:
 
     @router.get("/readyz")
     async def ready() -> dict[str, str]:
-        missing = [number for number in range(ledger.partitions) if not await is_ready(ledger.shard(number))]
+        moments = await asyncio.gather(*(ready_as_of(ledger.shard(number)) for number in range(ledger.partitions)))
+        missing = moments.count(None)
         if missing:
-            detail = f"{len(missing)} of {ledger.partitions} shards are not ready."
-            raise ProblemError(ProblemCode.NOT_READY, detail)
+            raise ProblemError(ProblemCode.NOT_READY, f"{missing} of {len(moments)} shards are not ready.")
+        stale = sum(as_of is not None and now() - as_of / 1000 > fresh_seconds for as_of in moments)
+        if stale:
+            raise ProblemError(ProblemCode.NOT_READY, f"{stale} of {len(moments)} shards are not fresh.")
         return {"status": "ok"}
 
     return router

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from api import authentication
-from api.authentication import Authenticate
+from api.authentication import OR_SESSION, Authenticate, Caller
 from api.problems import ProblemCode, ProblemError, describe
 from api.shards import shard_of
 from api.stripe_portal import StripePortal
@@ -29,16 +29,17 @@ def portal_routes(authenticate: Authenticate, ledger: Ledger, stripe: StripePort
     """The endpoint; without Stripe it says that there is no portal."""
     router = APIRouter()
 
-    @router.get("/api/billing/portal", operation_id="portalLink", responses=_RESPONSES)
-    async def portal_link(response: Response, account: Annotated[str, Depends(authenticate)]) -> PortalLink:
+    @router.get("/api/billing/portal", operation_id="portalLink", responses=_RESPONSES, openapi_extra=OR_SESSION)
+    async def portal_link(response: Response, caller: Annotated[Caller, Depends(authenticate)]) -> PortalLink:
         """A fresh link to the account's billing portal. It lasts for minutes only: use it at once."""
         if stripe is None:
             raise ProblemError(ProblemCode.PORTAL_NOT_CONFIGURED)
-        customer = parse_account(await find_account(shard_of(ledger, account), account)).customer
+        record = await find_account(shard_of(ledger, caller.account), caller.account)
+        customer = parse_account(record).customer
         if customer is None:
             raise ProblemError(ProblemCode.NO_STRIPE_CUSTOMER)
         url = await stripe.open_session(customer)
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.update({**caller.headers, "Cache-Control": "no-store"})
         return PortalLink(url=url)
 
     return router

@@ -19,15 +19,23 @@ class ProblemCode(StrEnum):
     MISSING_API_KEY = "missing_api_key"
     MALFORMED_API_KEY = "malformed_api_key"
     INVALID_API_KEY = "invalid_api_key"
+    INVALID_SESSION = "invalid_session"
+    CROSS_SITE_REQUEST = "cross_site_request"
     NO_STRIPE_CUSTOMER = "no_stripe_customer"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     VALIDATION_ERROR = "validation_error"
+    BODY_TOO_LARGE = "body_too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    INVALID_SIGNATURE = "invalid_signature"
+    RATE_LIMITED = "rate_limited"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
     INTERNAL_ERROR = "internal_error"
     NOT_READY = "not_ready"
     STORE_UNAVAILABLE = "store_unavailable"
     PORTAL_NOT_CONFIGURED = "portal_not_configured"
     STRIPE_UNAVAILABLE = "stripe_unavailable"
+    WEBHOOK_NOT_CONFIGURED = "webhook_not_configured"
 
 
 class _Kind(NamedTuple):
@@ -57,6 +65,12 @@ _KINDS = {
     ProblemCode.INVALID_API_KEY: _Kind(
         HTTPStatus.UNAUTHORIZED, "API key invalid", "The API key is unknown or was revoked.", _BEARER
     ),
+    ProblemCode.INVALID_SESSION: _Kind(
+        HTTPStatus.UNAUTHORIZED, "Session ended", "You are not signed in any more. Sign in again.", _BEARER
+    ),
+    ProblemCode.CROSS_SITE_REQUEST: _Kind(
+        HTTPStatus.FORBIDDEN, "Cross-site request", "This address takes requests of its own pages only."
+    ),
     ProblemCode.NO_STRIPE_CUSTOMER: _Kind(
         HTTPStatus.NOT_FOUND, "No Stripe customer", "Billing is not set up for this account yet."
     ),
@@ -66,6 +80,29 @@ _KINDS = {
     ),
     ProblemCode.VALIDATION_ERROR: _Kind(
         HTTPStatus.UNPROCESSABLE_ENTITY, "Request invalid", "A parameter is missing or invalid."
+    ),
+    ProblemCode.BODY_TOO_LARGE: _Kind(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Body too large", "The request's body is larger than this address takes."
+    ),
+    ProblemCode.UNSUPPORTED_MEDIA_TYPE: _Kind(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "Media type not supported",
+        "Send application/json or application/x-www-form-urlencoded.",
+    ),
+    ProblemCode.INVALID_SIGNATURE: _Kind(
+        HTTPStatus.BAD_REQUEST, "Signature invalid", "The request was not signed by Stripe, or too long ago."
+    ),
+    ProblemCode.RATE_LIMITED: _Kind(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "Too many requests",
+        "This API key was used too often. Try again after the seconds in Retry-After.",
+        _SOON,
+    ),
+    ProblemCode.TOO_MANY_ATTEMPTS: _Kind(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "Too many attempts",
+        "Too many attempts to sign in. Try again after the seconds in Retry-After.",
+        _SOON,
     ),
     ProblemCode.INTERNAL_ERROR: _Kind(
         HTTPStatus.INTERNAL_SERVER_ERROR, "Internal error", "The request could not be answered."
@@ -85,6 +122,9 @@ _KINDS = {
         "The billing portal cannot be opened at the moment.",
         _LATER,
     ),
+    ProblemCode.WEBHOOK_NOT_CONFIGURED: _Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE, "Webhook not configured", "Events cannot be verified on this platform."
+    ),
 }
 
 
@@ -99,12 +139,15 @@ class Problem(BaseModel):
 
 
 class ProblemError(Exception):
-    """A request that ends in a problem. `detail` is shown to the caller; default: the code's own."""
+    """A request that ends in a problem. `detail` is shown to the caller; default, like `headers`: the code's own."""
 
-    def __init__(self, code: ProblemCode, detail: str | None = None) -> None:
+    def __init__(
+        self, code: ProblemCode, detail: str | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(code.value)
         self.code = code
         self.detail = detail
+        self.headers = headers
 
 
 def problem_of(code: ProblemCode, detail: str | None = None) -> Problem:
@@ -118,7 +161,7 @@ def problem_of(code: ProblemCode, detail: str | None = None) -> Problem:
 def problem_response(
     code: ProblemCode, detail: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The whole answer for a code; `headers` come on top of the code's own."""
+    """The whole answer for a code; `headers` come on top of the code's own, or in place of them."""
     kind = _KINDS[code]
     body = problem_of(code, detail).model_dump_json()
     return Response(body, kind.status, {**kind.headers, **(headers or {}), "Cache-Control": "no-store"}, MEDIA_TYPE)

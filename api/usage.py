@@ -1,26 +1,27 @@
 """`GET /api/billing/usage`: an account's units in the current billing period."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api import authentication
-from api.authentication import Authenticate
+from api.answers import CACHE_CONTROL, NOT_MODIFIED, answer, digest
+from api.authentication import KEY_OR_SESSION, Authentication, Caller, Credential
 from api.problems import ProblemCode, describe
 from api.question import Questions, draw
+from api.rate_limit import RATE_HEADERS
 from api.shards import shard_of
 from ledger.reading import AccountChangedError, NotReadyError, Totals, read_usage
 from ledger.shard import Ledger
 from metering.meters import CATALOGUE
 
 AS_OF = "X-Usage-As-Of"
-CACHE_CONTROL = "private, no-cache"  # keep it, but ask each time: a 304 costs no body
 ATTEMPTS = 4  # the first guess, and a record that changes again while the question is drawn
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXAMPLE_UNITS = (1250, 430, 890, 215, 340, 12)
@@ -72,27 +73,54 @@ class UsageReader:
         raise NotReadyError
 
 
-def usage_routes(authenticate: Authenticate, reader: UsageReader) -> APIRouter:
+def usage_routes(authenticate: Authentication, reader: UsageReader) -> APIRouter:
     """The endpoint."""
     router = APIRouter()
 
-    @router.get("/api/billing/usage", operation_id="currentUsage", response_model=CurrentUsage, responses=_RESPONSES)
-    async def current_usage(request: Request, account: Annotated[str, Depends(authenticate)]) -> Response:
+    @router.get(
+        "/api/billing/usage",
+        operation_id="currentUsage",
+        response_model=CurrentUsage,
+        responses=_RESPONSES,
+        openapi_extra=KEY_OR_SESSION,
+    )
+    async def current_usage(request: Request) -> Response:
         """Units per meter in the account's current billing period."""
-        totals = await reader.current(account)
+        caller, totals = await callers_usage(authenticate.credential(request), authenticate, reader)
         body = body_of(totals.units)
-        tag = f'"{sha256(body).hexdigest()[:32]}"'
-        headers = {AS_OF: rfc3339_ms(totals.as_of_ms), "Cache-Control": CACHE_CONTROL, "ETag": tag}
-        if _matches(request.headers.getlist("if-none-match"), tag):
-            return Response(status_code=304, headers=headers)
-        return Response(body, headers=headers, media_type="application/json")
+        headers = {**caller.headers, AS_OF: rfc3339_ms(totals.as_of_ms)}
+        return answer(request, body, tag=f'"{digest(body)}"', headers=headers)
 
     return router
 
 
-def body_of(units: tuple[int, ...]) -> bytes:
-    """The body for units in catalogue order."""
-    return _usage(units).model_dump_json().encode()
+async def callers_usage(
+    credential: Credential, authenticate: Authentication, reader: UsageReader
+) -> tuple[Caller, Totals]:
+    """Who asks, and the totals of that account.
+
+    Both are asked for at once where it can be guessed whose the credential is: two scripts, one trip. What was read for
+    a guess is given to nobody before the credential's own shard has confirmed it.
+    """
+    likely = authenticate.likely_account(credential)
+    if likely is None:
+        caller = await authenticate.identify(credential)
+        return caller, await reader.current(caller.account)
+    reading = asyncio.create_task(reader.current(likely))
+    try:
+        caller = await authenticate.identify(credential)
+        if caller.account == likely:
+            return caller, await reading
+    finally:
+        reading.cancel()
+        reading.add_done_callback(_forget)
+    return caller, await reader.current(caller.account)
+
+
+def _forget(reading: "asyncio.Task[Totals]") -> None:
+    """Nobody waits for the outcome: it need not be reported as lost."""
+    if not reading.cancelled():
+        reading.exception()
 
 
 def rfc3339_ms(unix_ms: int) -> str:
@@ -110,10 +138,18 @@ def _usage(units: tuple[int, ...]) -> CurrentUsage:
     )
 
 
-def _matches(if_none_match: list[str], tag: str) -> bool:
-    """RFC 9110, 13.1.2: a weak comparison with any of the tags, or `*`."""
-    asked = [each.strip().removeprefix("W/") for field in if_none_match for each in field.split(",")]
-    return tag in asked or asked == ["*"]
+def _template() -> str:
+    """The body with a place for each meter's total: of all that is in it, only the totals ever change."""
+    body = _usage((0,) * len(CATALOGUE)).model_dump_json()
+    return body.replace("%", "%%").replace('"total":0', '"total":%d')
+
+
+_TEMPLATE = _template()
+
+
+def body_of(units: tuple[int, ...]) -> bytes:
+    """The body for units in catalogue order."""
+    return (_TEMPLATE % units).encode()
 
 
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -125,9 +161,10 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
             },
             "ETag": {"description": "Changes with the totals", "schema": {"type": "string"}},
             "Cache-Control": {"schema": {"type": "string", "const": CACHE_CONTROL}},
+            **RATE_HEADERS,
         },
         "content": {"application/json": {"example": _usage(_EXAMPLE_UNITS).model_dump()}},
     },
-    304: {"description": "Not modified: If-None-Match names the current ETag"},
+    304: NOT_MODIFIED,
     **describe(*authentication.PROBLEMS, ProblemCode.NOT_READY, ProblemCode.STORE_UNAVAILABLE),
 }

@@ -33,16 +33,26 @@ class Quotes:
     quotes: tuple[Quote, ...]
 
 
-async def list_due(shard: Shard, last_hour: int) -> list[str]:
-    """The buckets due up to an hour, oldest first.
+@dataclass(frozen=True, slots=True)
+class DueHour:
+    """The buckets of one hour that are due."""
+
+    hour: int
+    buckets: list[str]
+
+
+async def list_due(shard: Shard, first_hour: int, last_hour: int) -> DueHour | None:
+    """What is due of the first hour, within bounds, that has anything due; None if none has.
+
+    Buckets that are closed (`metering.retention`) are never due.
 
     Raises:
         NotReadyError: the shard is being folded; what it has may be the least of it.
     """
-    status, *rest = await shard.run(_LIST, [shard.keys.due_order], [last_hour])
+    status, *rest = await shard.run(_LIST, [shard.keys.due_order], [first_hour, last_hour])
     if status == b"NOT_READY":
         raise NotReadyError
-    return [name.decode() for name in rest[0]]
+    return DueHour(int(rest[0]), [name.decode() for name in rest[1]]) if rest else None
 
 
 async def quote_due(shard: Shard, buckets: Sequence[str]) -> Quotes:

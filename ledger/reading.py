@@ -36,9 +36,15 @@ class Totals:
     as_of_ms: int
 
 
+async def ready_as_of(shard: Shard) -> int | None:
+    """The last moment (Unix ms) the shard was caught up, if it answers readers now; else None."""
+    as_of = await shard.run(_IS_READY, [], [])
+    return None if as_of is None else int(as_of)
+
+
 async def is_ready(shard: Shard) -> bool:
     """Whether the shard answers readers now."""
-    return bool(await shard.run(_IS_READY, [], []))
+    return await ready_as_of(shard) is not None
 
 
 async def find_key(shard: Shard, key_hash: str) -> ApiKeyRecord | None:

@@ -16,7 +16,7 @@ from ops.errors import OpsError
 from ops.stack_env import KAFKA, StackDir, find_env
 from producers.emitter import UsageEmitter
 from producers.settings import EmitterSettings
-from runtime.kafka import sync_options
+from runtime.kafka import connection_options
 from runtime.settings import KafkaSettings
 
 ACKNOWLEDGE_SECONDS = 30.0
@@ -53,7 +53,7 @@ def emit(  # noqa: PLR0913 - an event's attributes
 
 
 def _emitter(settings: KafkaSettings, spool: Path) -> UsageEmitter:
-    options = sync_options(settings)
+    options = connection_options(settings)
     options.pop("bootstrap_servers")
     return UsageEmitter(
         EmitterSettings(

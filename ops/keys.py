@@ -1,18 +1,26 @@
 """`billing keys`: the API keys by which accounts read their usage. The platform knows their hashes only."""
 
+import asyncio
 import os
 import re
 import secrets
 import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from redis.exceptions import RedisError
 
+from ledger.callers import read_last_used
+from ledger.redis_store import RedisStore
+from ledger.shard import Ledger
 from ledger.state import Log
 from local.stack.settings import settings_of
 from metering.api_key import ApiKeyRecord, is_well_formed, key_hash, make_api_key
+from metering.partition import partition_of
 from metering.rfc3339 import from_unix
 from ops.account_change import check_account_id
 from ops.errors import OpsError
@@ -21,11 +29,15 @@ from ops.settings import TableSettings
 from ops.stack_env import KAFKA, REDIS, StackDir, find_env
 from ops.table_log import read_records, write_records
 from ops.table_text import columns
+from runtime.redis import connect
 from runtime.topics import TopicNames
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-_HASH = re.compile(r"[0-9a-f]{64}")
+SHOWN_DIGITS = 12  # of a hash: 48 bits
+LEAST_DIGITS = 8
+HASHES_PER_CALL = 1000  # bounds a script's time, and what Lua unpacks at once
+_HASH_PREFIX = re.compile(rf"[0-9a-f]{{{LEAST_DIGITS},64}}")
 
 
 @app.command("create")
@@ -41,7 +53,10 @@ def create_key(
     record = ApiKeyRecord(account=account, label=label, created=int(time.time()))
     places = write_records(settings, topic, {key_hash(key): record.to_json()})
     wait_folded(settings, Log.API_KEYS, topic, places)
-    typer.echo(f"a key of {account}, shown this once; revoke it with: billing keys revoke {key_hash(key)}", err=True)
+    typer.echo(
+        f"a key of {account}, shown this once; revoke it with: billing keys revoke {key_hash(key)[:SHOWN_DIGITS]}",
+        err=True,
+    )
     typer.echo(key)
 
 
@@ -50,32 +65,78 @@ def list_keys(
     account: Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="Default: all accounts.")] = None,
     directory: StackDir = None,
 ) -> None:
-    """Show the keys' hashes, oldest first."""
+    """Show the keys by the beginning of their hash, oldest first, and when each was last used, as far as is known."""
     settings, topic = _settings(directory)
-    keys = _parse(read_records(settings, topic))
-    rows = [("SHA256", "ACCOUNT", "CREATED", "LABEL")]
+    keys = {
+        name: record
+        for name, record in _parse(read_records(settings, topic)).items()
+        if account in {None, record.account}
+    }
+    used = last_uses(settings, keys)
+    rows = [("SHA256", "ACCOUNT", "CREATED", "LAST USED", "LABEL")]
     for name, record in sorted(keys.items(), key=lambda item: (item[1].created, item[0])):
-        if account in {None, record.account}:
-            rows.append((name, record.account, from_unix(record.created), record.label))
+        last = from_unix(used[name]) if name in used else "-"
+        rows.append((name[:SHOWN_DIGITS], record.account, from_unix(record.created), last, record.label))
     for line in columns(rows):
         typer.echo(line)
 
 
 @app.command("revoke")
 def revoke_key(
-    key: Annotated[str, typer.Argument(metavar="HASH_OR_KEY", help="The key, or its sha256 as `list` shows it.")],
+    key: Annotated[
+        str, typer.Argument(metavar="HASH_OR_KEY", help="The key, or its sha256 as far as `list` shows it.")
+    ],
     directory: StackDir = None,
 ) -> None:
-    """End a key. It no longer works when the command returns."""
-    name = key_hash(key) if is_well_formed(key) else key.lower()
-    if not _HASH.fullmatch(name):
-        raise OpsError("that is neither a key (tk_live_...) nor a key's sha256 (64 hexadecimal digits)")
+    """End a key, and the sessions that were opened with it. Nothing works any more when the command returns."""
     settings, topic = _settings(directory)
-    if name not in read_records(settings, topic):
-        raise OpsError(f"no key has the sha256 {name}: billing keys list shows those that there are")
+    name = find_hash(key, read_records(settings, topic))
     places = write_records(settings, topic, {name: None})
     wait_folded(settings, Log.API_KEYS, topic, places)
     typer.echo(f"revoked {name}", err=True)
+
+
+def find_hash(key: str, known: Collection[str]) -> str:
+    """The hash among those known that a key has, or that begins so.
+
+    Raises:
+        OpsError: it is neither, or there is none, or more than one.
+    """
+    prefix = key_hash(key) if is_well_formed(key) else key.lower()
+    if not _HASH_PREFIX.fullmatch(prefix):
+        digits = f"at least {LEAST_DIGITS} hexadecimal digits"
+        raise OpsError(f"that is neither a key (tk_live_...) nor the beginning of a key's sha256 ({digits})")
+    found = [name for name in known if name.startswith(prefix)]
+    if not found:
+        raise OpsError(f"no key has the sha256 {prefix}: billing keys list shows those that there are")
+    if len(found) > 1:
+        raise OpsError(f"{len(found)} keys have a sha256 that begins with {prefix}: give more of its digits")
+    return found[0]
+
+
+def last_uses(settings: TableSettings, key_hashes: Iterable[str]) -> dict[str, int]:
+    """Unix seconds of each key's last use, as far as Redis knows it; of none where Redis is away, which is said."""
+    try:
+        return asyncio.run(_last_uses(settings, key_hashes))
+    except RedisError as error:
+        typer.echo(f"billing: when keys were last used is not known: Redis: {error}", err=True)
+        return {}
+
+
+async def _last_uses(settings: TableSettings, key_hashes: Iterable[str]) -> dict[str, int]:
+    by_shard = defaultdict[int, list[str]](list)
+    for name in key_hashes:
+        by_shard[partition_of(name, settings.partitions)].append(name)
+    used: dict[str, int] = {}
+    client = connect(settings)
+    ledger = Ledger(RedisStore(client), settings.redis_prefix, settings.partitions)
+    try:
+        for number, names in by_shard.items():
+            for first in range(0, len(names), HASHES_PER_CALL):
+                used |= await read_last_used(ledger.shard(number), names[first : first + HASHES_PER_CALL])
+    finally:
+        await client.aclose()
+    return used
 
 
 def _settings(directory: Path | None) -> tuple[TableSettings, str]:

@@ -9,8 +9,13 @@ CONNECT_MS = 10_000  # a broker that is there answers in far less; the client's 
 
 
 def sync_options(settings: KafkaSettings) -> dict[str, Any]:
-    """Connection options for kafka-python's clients."""
-    options = _common(settings) | {"bootstrap_timeout_ms": CONNECT_MS}
+    """Options for kafka-python's clients that a person waits for."""
+    return connection_options(settings) | {"bootstrap_timeout_ms": CONNECT_MS}
+
+
+def connection_options(settings: KafkaSettings) -> dict[str, Any]:
+    """Where and as whom kafka-python's clients connect, and nothing else."""
+    options = _common(settings)
     if settings.kafka_security_protocol.endswith("SSL"):
         options |= {
             "ssl_cafile": settings.kafka_ssl_cafile,

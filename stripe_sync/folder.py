@@ -61,6 +61,8 @@ class PushFolder:
                 fence = await self._open()
             except ShardClearingError:
                 return None
+            if fence is None:
+                return None
         moment = Moment(self._clock.now_ms(), self._clock.monotonic())
         earliest, end = await self._log.bounds(number)  # after the fence: whoever moves it on moves the end first
         self._check(fence, earliest, end)
@@ -76,8 +78,9 @@ class PushFolder:
             return None
         return Moment(moment.wall_ms, moment.monotonic, end)
 
-    async def _open(self) -> int:
-        earliest, _ = await self._log.bounds(self._shard.number)
+    async def _open(self) -> int | None:
+        """The shard's fence; None where the log can't be recognised by its last folded record now."""
+        earliest, end = await self._log.bounds(self._shard.number)
         state = await open_shard(
             self._shard,
             Log.PUSHES,
@@ -85,21 +88,27 @@ class PushFolder:
             incarnation=self._make_incarnation(),
             closed_before=closed_before(self._clock.now_ms() // 1000),
         )
-        await self._recognise(state.marks.get(Log.PUSHES), earliest)
+        mark = state.marks.get(Log.PUSHES)
+        if mark and earliest <= mark.offset < end and not await self._recognises(mark):
+            return None
         self.identity = StripeIdentity.model_validate_json(state.identity) if state.identity else None
         self._fence = state.fences[Log.PUSHES]
         return self._fence
 
-    async def _recognise(self, mark: Mark | None, earliest: int) -> None:
-        """Compares the last record that was folded with what the log has in its place now, if it still has it."""
-        if mark is None or mark.offset < earliest:
-            return
-        for entry in await self._log.read(self._shard.number, mark.offset, mark.offset + 1):
-            if entry.mark != mark:
-                raise PushLogLostError(
-                    f"shard {self._shard.number}: the push log's record {mark.offset} is another than the one that was "
-                    "folded: the topic was recreated. Restore it; without it, what Stripe was told is unknown"
-                )
+    async def _recognises(self, mark: Mark) -> bool:
+        """Compares the last record that was folded with what the log has in its place; False if it can't be read now.
+
+        Raises:
+            PushLogLostError: it is another.
+        """
+        entries = await self._log.read(self._shard.number, mark.offset, mark.offset + 1)
+        found = next((entry.mark for entry in entries if entry.offset == mark.offset), None)
+        if found not in (None, mark):
+            raise PushLogLostError(
+                f"shard {self._shard.number}: the push log's record {mark.offset} is another than the one that was "
+                "folded: the topic was recreated. Restore it; without it, what Stripe was told is unknown"
+            )
+        return found is not None
 
     async def _fold_some(self, fence: int, end: int) -> int | None:
         """Folds some records; gives the fence, or None where the next can't be folded now."""

@@ -49,9 +49,9 @@ class Pace:
 
 
 class Planner:
-    """Sweeps one shard's due buckets, oldest first, once per push interval.
+    """Sweeps one shard's due buckets, oldest hour first, once per push interval.
 
-    A sweep is what was due when it began, so that no bucket is pushed twice in it however fast it grows.
+    A sweep comes to each hour once, so that no bucket is pushed twice in it however fast it grows.
     """
 
     def __init__(self, shard: Shard, identity: StripeIdentity, pace: Pace, clock: Clock) -> None:
@@ -59,13 +59,18 @@ class Planner:
         self._identity = identity
         self._pace = pace
         self._clock = clock
-        self._sweep: deque[str] = deque()
+        self._hour: int | None = None  # where the sweep under way goes on; None between two sweeps
+        self._listed: deque[str] = deque()
         self._deferred: list[str] = []  # of this sweep: another row of their minute goes first
         self._next_sweep = clock.monotonic()
 
     def seconds_to_sweep(self) -> float:
         """0 while a sweep is under way; else the time until the next may begin."""
-        return 0.0 if self._sweep else max(0.0, self._next_sweep - self._clock.monotonic())
+        return 0.0 if self._sweeping else max(0.0, self._next_sweep - self._clock.monotonic())
+
+    @property
+    def _sweeping(self) -> bool:
+        return self._hour is not None or bool(self._listed)
 
     async def plan(self) -> Prepared | None:
         """The next record to append, or None while nothing may be planned.
@@ -74,30 +79,36 @@ class Planner:
             NotReadyError: the shard is being folded.
         """
         now = self._clock.now_ms() // 1000
+        if not self._sweeping:
+            self._begin()
         try:
-            if not self._sweep:
-                await self._fill(now)
-            while self._sweep:
-                page = [self._sweep.popleft() for _ in range(min(MAX_ROWS, len(self._sweep)))]
+            while page := await self._page(now):
                 prepared = await self._prepare(page, now)
                 if prepared is not None:
                     return prepared
         except NotReadyError:  # what was listed is no longer all there is
-            self._sweep.clear()
+            self._hour, self._next_sweep = None, self._clock.monotonic()
+            self._listed.clear()
             self._deferred.clear()
-            self._next_sweep = self._clock.monotonic()
             raise
         return None
 
-    async def _fill(self, now: int) -> None:
-        """Begins the next sweep if it is time, else gives the deferred buckets of this one another look."""
+    def _begin(self) -> None:
+        """Begins the next sweep if it is time, else gives the deferred buckets of the last one another look."""
         began = self._clock.monotonic()
         if began >= self._next_sweep:
-            self._sweep.extend(await list_due(self._shard, hour_of(now)))
-            self._next_sweep = began + self._pace.push_interval
+            self._hour, self._next_sweep = 0, began + self._pace.push_interval
         else:
-            self._sweep.extend(self._deferred)
+            self._listed.extend(self._deferred)
         self._deferred.clear()
+
+    async def _page(self, now: int) -> list[str]:
+        """The next buckets to look at; none at the end of the sweep."""
+        while len(self._listed) < MAX_ROWS and self._hour is not None:
+            due = await list_due(self._shard, self._hour, hour_of(now))
+            self._hour = due.hour + 1 if due else None
+            self._listed.extend(due.buckets if due else ())
+        return [self._listed.popleft() for _ in range(min(MAX_ROWS, len(self._listed)))]
 
     async def _prepare(self, buckets: list[str], now: int) -> Prepared | None:
         quotes = await quote_due(self._shard, buckets)

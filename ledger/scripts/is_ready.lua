@@ -1,4 +1,4 @@
--- Whether readers may see the shard: 1 or 0.
+-- Up to when the shard is known to be complete, if readers may see it; else nothing.
 -- KEYS: 1 fences
-local ready = redis.call('HGET', KEYS[1], 'ready')
-return ready == string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') and 1 or 0
+local fences = redis.call('HMGET', KEYS[1], 'ready', 'ready.as_of')
+return fences[1] == string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') and fences[2]

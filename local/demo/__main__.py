@@ -21,7 +21,7 @@ from local.stack.topic_id import topic_id
 from metering.period import Period, period_containing
 from producers.emitter import UsageEmitter
 from producers.settings import EmitterSettings
-from runtime.kafka import sync_options
+from runtime.kafka import connection_options
 from runtime.logs import configure_logging
 from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
@@ -86,7 +86,7 @@ def run(settings: KafkaSettings, directory: Path, stopping: Callable[[], bool]) 
     Raises:
         KafkaError, TimeoutError: Kafka is not there at the start. Later it may go away: the emitter has a spool.
     """
-    options = sync_options(settings)
+    options = connection_options(settings)
     options.pop("bootstrap_servers")
     emitter = UsageEmitter(
         EmitterSettings(

@@ -22,6 +22,7 @@ from local.stack.supervisor import Ended, Happening, Started, Supervisor
 from runtime.settings import KafkaSettings, StripeSettings
 
 POLL_SECONDS = 0.05
+DASHBOARD = "/dashboard/billing"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -176,9 +177,9 @@ class _Stack:
 
 def banner(api_url: str, keys: Mapping[str, str], hint: list[str]) -> list[str]:
     """How to use what runs now."""
-    lines = [f"  API  {api_url}"]
+    lines = [f"  API        {api_url}", f"  Dashboard  {api_url}{DASHBOARD}"]
     if not keys:
         return [*lines, "", "These make an account and a key:", "", *(f"  {line}" for line in hint), ""]
     key = keys[DOCS_ACCOUNT]
-    lines.append(f"  Key  {key}  ({DOCS_ACCOUNT})")
+    lines.append(f"  Key        {key}  ({DOCS_ACCOUNT}): for the API, and to sign in to the dashboard")
     return [*lines, "", f'  curl -H "Authorization: Bearer {key}" {api_url}/api/billing/usage', ""]

@@ -16,6 +16,9 @@ from tests.api.folded import PARTITIONS
 
 USAGE = "/api/billing/usage"
 PORTAL = "/api/billing/portal"
+PERIODS = "/api/billing/periods"
+DAILY = "/api/billing/usage/daily?start=2026-06-01&end=2026-06-20"
+SESSION = "/dashboard/session"
 
 
 def unix(text: str) -> int:
@@ -28,7 +31,7 @@ NOW = unix("2026-06-20T12:00:00")
 
 def settings_of(redis_url: str, redis_prefix: str, **more: Any) -> ApiSettings:
     """Settings that owe nothing to the environment."""
-    fixed = {"stripe_api_key": "", "portal_return_url": "", "cors_origins": ()}
+    fixed = {"stripe_api_key": "", "stripe_webhook_secret": "", "portal_return_url": "", "cors_origins": ()}
     return ApiSettings(**{**fixed, **more}, redis_url=redis_url, redis_prefix=redis_prefix, partitions=PARTITIONS)
 
 

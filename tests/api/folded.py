@@ -9,6 +9,7 @@ from random import Random
 
 from redis.asyncio import Redis
 
+from ledger.push_fold import fold_push
 from ledger.ready import Readiness, ReadyMark, mark_ready, note_server
 from ledger.redis_store import RedisStore
 from ledger.shard import Ledger, Shard
@@ -19,12 +20,15 @@ from metering.account import Account
 from metering.api_key import ApiKeyRecord, key_hash, make_api_key
 from metering.counting import Interval, usage_batches
 from metering.partition import partition_of
+from metering.push_log import Prepared, Settled, Settlement, StripeIdentity
 from metering.rfc3339 import from_unix
+from metering.row import Row
 from tests.support.log_record import Record
 
 PARTITIONS = 4
 AS_OF_MS = 1_781_956_800_123  # 2026-06-20T12:00:00.123Z
 FOLDED = (Log.USAGE, Log.ACCOUNTS, Log.API_KEYS)
+STRIPE = StripeIdentity(namespace="tests", account="acct_1", livemode=False)
 
 
 @dataclass
@@ -53,15 +57,19 @@ class Folded:
             marked = await mark_ready(shard, ReadyMark.USAGE, note, dict.fromkeys(FOLDED, 0), as_of_ms=as_of_ms)
             assert marked is Readiness.READY
 
-    async def key(self, account: str) -> str:
+    async def key(self, account: str, label: str = "") -> str:
         """A new API key of an account."""
         key = make_api_key(self.random.choice)
-        await self._fold(Log.API_KEYS, key_hash(key), ApiKeyRecord(account=account, created=0).to_json())
+        await self._fold(Log.API_KEYS, key_hash(key), ApiKeyRecord(account=account, label=label, created=0).to_json())
         return key
 
     async def revoke(self, key: str) -> None:
         """A key's tombstone."""
         await self._fold(Log.API_KEYS, key_hash(key), None)
+
+    async def tell_key(self, name: str, value: bytes | None) -> None:
+        """A record of the keys' log, whatever it is."""
+        await self._fold(Log.API_KEYS, name, value)
 
     async def account(self, name: str, facts: Account) -> None:
         """An account's record."""
@@ -71,6 +79,34 @@ class Folded:
         shard = self.home(name)
         at = (await read_state(shard)).fences[log]
         assert (await fold_table(shard, log, TableBatch(at, at + 1, {name: value}, None))).applied
+
+    async def bill(self, account: str, meter: str, units: int, *, used: int, stamped: int, start: int = 0) -> None:
+        """Units of the bucket of one Unix second, from `start` on, that Stripe accepts under the time of another."""
+        shard = self.home(account)
+        state = await open_shard(shard, Log.PUSHES, earliest=0, incarnation="first")
+        at = state.fences[Log.PUSHES]
+        row = Row(
+            account=account,
+            meter=meter,
+            hour=used // 3600,
+            start=start,
+            end=start + units,
+            customer="cus_1",
+            timestamp=stamped,
+            carried=stamped // 3600 != used // 3600,
+        )
+        prepared = Prepared(identity=STRIPE, usage_fence=state.fences[Log.USAGE], rows=(row,))
+        settled = Settled(settlements=(Settlement(identifier=row.identifier(STRIPE.namespace)),))
+        for offset, record in enumerate((prepared, settled), at):
+            assert (await fold_push(shard, record, offset, stamped * 1000)).applied
+
+    async def push_log_ready(self, account: str) -> None:
+        """Marks that all of the push log of the account's shard is folded."""
+        shard = self.home(account)
+        await open_shard(shard, Log.PUSHES, earliest=0, incarnation="first")
+        note = await note_server(shard)
+        marked = await mark_ready(shard, ReadyMark.PUSHES, note, {Log.PUSHES: 0}, as_of_ms=AS_OF_MS)
+        assert marked is Readiness.READY
 
     async def use(self, account: str, meter: str, quantity: int, time: int) -> None:
         """One event at a Unix second, appended to the log in the same second. Call in the order of time."""

@@ -4,13 +4,13 @@ import httpx
 import pytest
 
 from metering.api_key import make_api_key
-from tests.api.calling import PORTAL, USAGE, assert_problem, bearer
+from tests.api.calling import DAILY, PERIODS, PORTAL, SESSION, USAGE, assert_problem, bearer
 from tests.api.folded import Folded
 
 WELL_FORMED = make_api_key(lambda alphabet: alphabet[11])
 
 
-@pytest.mark.parametrize("path", [USAGE, PORTAL])
+@pytest.mark.parametrize("path", [USAGE, PORTAL, DAILY, PERIODS, SESSION])
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", WELL_FORMED])
 async def test_no_key(api: httpx.AsyncClient, folded: Folded, path: str, header: str | None) -> None:
     """Given no bearer token, the answer says how to send one."""

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from api.settings import ApiSettings
-from tests.api.calling import USAGE, bearer, calling, settings_of
+from tests.api.calling import SESSION, USAGE, assert_problem, bearer, calling, settings_of
 from tests.api.folded import Folded
 
 OURS, THEIRS = "https://app.example.com", "https://elsewhere.example.net"
@@ -32,7 +32,10 @@ async def test_a_page_of_ours(settings: ApiSettings, folded: Folded) -> None:
     assert preflight.status_code == 200
     assert preflight.headers["access-control-allow-origin"] == OURS
     assert answer.headers["access-control-allow-origin"] == OURS
-    assert {"x-usage-as-of", "etag", "retry-after"} <= exposed(answer)
+    assert {"x-usage-as-of", "etag", "retry-after", "content-disposition", "ratelimit"} <= exposed(answer)
+    for each in (preflight, answer, refused):
+        assert each.headers["access-control-allow-credentials"] == "true"
+        assert "origin" in each.headers["vary"].lower()
     assert refused.status_code == 401
     assert refused.headers["access-control-allow-origin"] == OURS
 
@@ -43,6 +46,29 @@ async def test_a_page_of_others(settings: ApiSettings, folded: Folded) -> None:
     async with calling(settings_of(settings.redis_url, settings.redis_prefix, cors_origins=OURS)) as api:
         answer = await api.get(USAGE, headers=bearer(key) | {"Origin": THEIRS})
     assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_pages_of_anyone(settings: ApiSettings, folded: Folded) -> None:
+    """Given a star, any page may call with a key that it has, but never with what a visitor is signed in as."""
+    key = await folded.key("acme")
+    async with calling(settings_of(settings.redis_url, settings.redis_prefix, cors_origins="*")) as api:
+        await api.post(SESSION, json={"key": key})
+        signed_in = await api.get(USAGE, headers={"Origin": THEIRS})
+        api.cookies.clear()
+        with_key = await api.get(USAGE, headers=bearer(key) | {"Origin": THEIRS})
+    assert with_key.headers["access-control-allow-origin"] == "*"
+    for answer in (signed_in, with_key):
+        assert "access-control-allow-credentials" not in answer.headers
+
+
+async def test_a_page_of_ours_elsewhere_does_not_sign_in(settings: ApiSettings, folded: Folded) -> None:
+    """Given a configured origin, it may read with what there is, but sessions begin and end on our own pages only."""
+    async with calling(settings_of(settings.redis_url, settings.redis_prefix, cors_origins=OURS)) as api:
+        answer = await api.post(SESSION, json={"key": await folded.key("acme")}, headers={"Origin": OURS})
+        asked = {"Origin": OURS, "Access-Control-Request-Method": "POST"}
+        preflight = await api.options(SESSION, headers=asked)
+    assert_problem(answer, 403, "cross_site_request")
+    assert preflight.status_code == 400
 
 
 async def test_no_origins(api: httpx.AsyncClient, folded: Folded) -> None:

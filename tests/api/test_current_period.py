@@ -71,9 +71,10 @@ async def test_a_running_process_enters_the_next_period(settings: ApiSettings, f
     """Given a process that has answered in May, its first answer in June begins at zero."""
     key = await folded.key("acme")
     await folded.use("acme", "sms.send", 5, unix(MAY_31))
-    times = iter([unix("2026-05-31T23:59:59") + 0.999, unix("2026-06-01T00:00:00")])
-    async with calling(settings, now=lambda: next(times)) as api:
+    moment = [unix("2026-05-31T23:59:59") + 0.999]
+    async with calling(settings, now=lambda: moment[-1]) as api:
         assert totals(await api.get(USAGE, headers=bearer(key))) == {"sms.send": 5}
+        moment.append(unix("2026-06-01T00:00:00"))
         assert totals(await api.get(USAGE, headers=bearer(key))) == {}
 
 

@@ -10,7 +10,7 @@ from api.app import create_app
 from api.settings import ApiSettings
 from ledger.script import Script
 from metering.api_key import make_api_key
-from tests.api.calling import USAGE, assert_problem, bearer, calling, client_of, settings_of
+from tests.api.calling import SESSION, USAGE, assert_problem, bearer, calling, client_of, settings_of
 
 KEY = make_api_key(lambda alphabet: alphabet[0])
 
@@ -35,6 +35,13 @@ async def test_another_method(api: httpx.AsyncClient, method: str) -> None:
     answer = await api.request(method, USAGE)
     assert_problem(answer, 405, "method_not_allowed")
     assert answer.headers["allow"] == "GET"
+
+
+async def test_an_address_with_several_methods(api: httpx.AsyncClient) -> None:
+    """Given one that takes others, the answer names all of them."""
+    answer = await api.put(SESSION)
+    assert_problem(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == "DELETE, GET, POST"
 
 
 async def test_an_invalid_parameter(settings: ApiSettings) -> None:

@@ -3,19 +3,20 @@
 import httpx
 from redis.asyncio import Redis
 
+from api.settings import ApiSettings
 from local.servers.ports import free_port
 from local.servers.redis import RedisServer
 from metering.account import Account
 from metering.api_key import key_hash, make_api_key
 from metering.partition import partition_of
-from tests.api.calling import NOW, PORTAL, USAGE, assert_problem, bearer, calling, settings_of, totals
-from tests.api.folded import PARTITIONS, Folded, folding
+from tests.api.calling import DAILY, NOW, PERIODS, PORTAL, USAGE, assert_problem, bearer, calling, settings_of, totals
+from tests.api.folded import AS_OF_MS, PARTITIONS, Folded, folding
 
 
 async def test_nothing_is_answered_before_the_shards_are_ready(api: httpx.AsyncClient, unready: Folded) -> None:
     """Given a key whose shard is being folded, it does not read as unknown."""
     key = await unready.key("acme")
-    for path in (USAGE, PORTAL):
+    for path in (USAGE, PORTAL, DAILY, PERIODS):
         answer = await api.get(path, headers=bearer(key))
         assert_problem(answer, 503, "not_ready")
         assert answer.headers["retry-after"] == "1"
@@ -45,12 +46,24 @@ async def test_readyz_says_how_many_shards_are_missing(api: httpx.AsyncClient, u
     assert (ready.status_code, ready.json()) == (200, {"status": "ok"})
 
 
+async def test_readyz_wants_totals_to_be_fresh(settings: ApiSettings, folded: Folded) -> None:
+    """Given shards that nobody folds any more, the probe fails once they lag by more than the setting."""
+    late = AS_OF_MS / 1000 + settings.fresh_seconds
+    async with calling(settings, now=lambda: late) as api:
+        assert (await api.get("/readyz")).status_code == 200
+    async with calling(settings, now=lambda: late + 1) as api:
+        await folded.ready(1, as_of_ms=int(late * 1000))
+        answer = await api.get("/readyz")
+        assert_problem(answer, 503, "not_ready")
+        assert answer.json()["detail"] == "3 of 4 shards are not fresh."
+
+
 async def test_a_redis_that_is_away(redis_prefix: str) -> None:
     """Given nothing at Redis's address, every question of it is a 503, and the process still lives."""
     settings = settings_of(f"redis://127.0.0.1:{free_port()}/0", redis_prefix)
     key = make_api_key(lambda alphabet: alphabet[0])
     async with calling(settings) as api:
-        for path in (USAGE, "/readyz"):
+        for path in (USAGE, DAILY, PERIODS, "/readyz"):
             answer = await api.get(path, headers=bearer(key))
             assert_problem(answer, 503, "store_unavailable")
             assert answer.headers["retry-after"] == "5"

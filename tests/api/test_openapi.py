@@ -1,19 +1,50 @@
 """/openapi.json: what client generators are told."""
 
+from typing import Any
+
 import httpx
+import jsonschema
 import pytest
 
+from api.webhook import WEBHOOK
 from metering.meters import CATALOGUE
-from tests.api.calling import PORTAL, USAGE
+from tests.api.calling import PERIODS, PORTAL, SESSION, USAGE
+
+DAILY = "/api/billing/usage/daily"
 
 
-async def test_the_two_endpoints_are_described(api: httpx.AsyncClient) -> None:
-    """Given the description, it has the two endpoints, the key, and no process internals."""
+async def test_every_endpoint_is_described(api: httpx.AsyncClient) -> None:
+    """Given the description, it has the endpoints, the two ways to be known, and no process internals."""
     description = (await api.get("/openapi.json")).json()
-    assert set(description["paths"]) == {USAGE, PORTAL}
-    assert description["components"]["securitySchemes"]["ApiKey"]["scheme"] == "bearer"
-    for path in (USAGE, PORTAL):
-        assert description["paths"][path]["get"]["security"] == [{"ApiKey": []}]
+    reading = {USAGE, DAILY, PERIODS, PORTAL}
+    assert set(description["paths"]) == reading | {SESSION, WEBHOOK}
+    schemes = description["components"]["securitySchemes"]
+    assert schemes["ApiKey"]["scheme"] == "bearer"
+    assert (schemes["Session"]["in"], schemes["Session"]["name"]) == ("cookie", "billing_session")
+    for path in {*reading, SESSION}:
+        assert description["paths"][path]["get"]["security"] == [{"ApiKey": []}, {"Session": []}]
+
+
+async def test_every_answer_has_an_example_that_fits_its_schema(api: httpx.AsyncClient) -> None:
+    """Given any body that is described, its examples are valid; the bodies that there are have examples."""
+    description = (await api.get("/openapi.json")).json()
+    components = {"components": description["components"]}
+    shown = 0
+    for operation in (each for path in description["paths"].values() for each in path.values()):
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        for content in (each for body in bodies for each in body.get("content", {}).values()):
+            examples = [each["value"] for each in content.get("examples", {}).values()]
+            examples += [content["example"]] if "example" in content else []
+            examples += [schema_of(description, content["schema"])["example"]] if not examples else []
+            for example in examples:
+                jsonschema.Draft202012Validator(content["schema"] | components).validate(example)
+                shown += 1
+    assert shown > 60
+
+
+def schema_of(description: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema that is meant."""
+    return description["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
 
 
 async def test_usage_has_a_schema_and_an_example(api: httpx.AsyncClient) -> None:
@@ -29,20 +60,36 @@ async def test_usage_has_a_schema_and_an_example(api: httpx.AsyncClient) -> None
     assert {"X-Usage-As-Of", "ETag"} <= set(described["headers"])
 
 
+CALLING = {"missing_api_key", "malformed_api_key", "invalid_api_key", "invalid_session", "rate_limited"}
+STORE = {"not_ready", "store_unavailable"}
+
+
 @pytest.mark.parametrize(
-    ("path", "codes"),
+    ("method", "path", "codes"),
     [
-        (USAGE, {"missing_api_key", "malformed_api_key", "invalid_api_key", "not_ready", "store_unavailable"}),
+        ("get", USAGE, CALLING | STORE),
+        ("get", PERIODS, CALLING | STORE),
+        ("get", DAILY, CALLING | STORE | {"validation_error"}),
+        ("get", PORTAL, CALLING | STORE | {"no_stripe_customer", "portal_not_configured", "stripe_unavailable"}),
+        ("get", SESSION, CALLING | STORE),
+        ("delete", SESSION, {"cross_site_request", "store_unavailable"}),
         (
-            PORTAL,
-            {"missing_api_key", "malformed_api_key", "invalid_api_key", "not_ready", "store_unavailable"}
-            | {"no_stripe_customer", "portal_not_configured", "stripe_unavailable"},
+            "post",
+            SESSION,
+            {"missing_api_key", "malformed_api_key", "invalid_api_key", "cross_site_request", "too_many_attempts"}
+            | {"validation_error", "body_too_large", "unsupported_media_type"}
+            | STORE,
+        ),
+        (
+            "post",
+            WEBHOOK,
+            {"invalid_signature", "validation_error", "body_too_large", "webhook_not_configured", "store_unavailable"},
         ),
     ],
 )
-async def test_every_problem_has_an_example(api: httpx.AsyncClient, path: str, codes: set[str]) -> None:
+async def test_every_problem_has_an_example(api: httpx.AsyncClient, method: str, path: str, codes: set[str]) -> None:
     """Given an endpoint, each problem that it may answer with is shown under its status."""
-    responses = (await api.get("/openapi.json")).json()["paths"][path]["get"]["responses"]
+    responses = (await api.get("/openapi.json")).json()["paths"][path][method]["responses"]
     shown = {
         code: example["value"]
         for status, response in responses.items()

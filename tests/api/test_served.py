@@ -6,9 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ from local.stripe.clock import Clock
 from local.stripe.store import Store
 from metering.account import Account
 from metering.meters import CATALOGUE
-from tests.api.calling import PORTAL, USAGE
+from tests.api.calling import PORTAL, SESSION, USAGE
 from tests.api.folded import PARTITIONS, Folded
 from tests.api.serving import serving
 from tests.api.stripe_answers import Held
@@ -121,6 +123,7 @@ async def test_requests_reads_both_endpoints(process: Process, folded: Folded, d
     portal = await fetch("GET", process.url + PORTAL, headers)
     assert (usage.status_code, usage.json()) == (200, EXPECTED)
     assert (portal.status_code, list(portal.json())) == (200, ["url"])
+    await folded.ready(as_of_ms=time.time_ns() // 1_000_000)
     assert (await fetch("GET", f"{process.url}/readyz", {})).json() == {"status": "ok"}
 
 
@@ -129,6 +132,21 @@ async def test_curl(process: Process, folded: Folded) -> None:
     """Given the served API, curl gets the body."""
     header = f"Authorization: Bearer {await folded.key('acme')}"
     assert json.loads(await output("curl", "-sS", "--fail", "-H", header, process.url + USAGE)) == EXPECTED
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
+async def test_a_session_by_curl(process: Process, folded: Folded, tmp_path: Path) -> None:
+    """Given the served API and a cookie jar, signing in opens the daily figures as CSV, and signing out closes them."""
+    jar, today = str(tmp_path / "jar"), datetime.now(UTC).date()
+    daily = f"{process.url}/api/billing/usage/daily?start={today}&end={today}&meter=voice.ai"
+    curl = ("curl", "-sS", "-b", jar, "-c", jar, "-H", "Accept: text/csv", "-w", "%{http_code}")
+    key = json.dumps({"key": await folded.key("acme")})
+    session = process.url + SESSION
+    assert await output(*curl, "-H", "Content-Type: application/json", "-d", key, session) == b"204"
+    lines = (await output(*curl, daily)).splitlines()
+    assert lines[1:] == [f"{today},voice.ai,AI-Powered Calls,0,0,,".encode(), b"200"]
+    assert await output(*curl, "-X", "DELETE", session) == b"204"
+    assert (await output(*curl, daily)).endswith(b"401")
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node on this machine")

@@ -16,6 +16,15 @@ THIS = NOON // HOUR
 BUCKET = bucket_key("a", 0, THIS)
 
 
+async def due(shard: Shard, first_hour: int, last_hour: int) -> list[str]:
+    """All that is due between two hours, hour by hour."""
+    buckets: list[str] = []
+    while found := await list_due(shard, first_hour, last_hour):
+        buckets += found.buckets
+        first_hour = found.hour + 1
+    return buckets
+
+
 async def test_due_buckets_are_listed_oldest_first(shard: Shard, counts: Counts) -> None:
     """By hour, whatever order they were counted in; none after the hour asked for."""
     for hour in (0, -30, -2, 1):
@@ -23,8 +32,9 @@ async def test_due_buckets_are_listed_oldest_first(shard: Shard, counts: Counts)
     counts.use("b", "voice.ai", 1, NOON - 31 * HOUR)
     await counts.fold()
     expected = [bucket_key("b", 4, THIS - 31), bucket_key("a", 0, THIS - 30), bucket_key("a", 0, THIS - 2), BUCKET]
-    assert await list_due(shard, THIS) == expected
-    assert await list_due(shard, THIS - 3) == expected[:2]
+    assert await due(shard, 0, THIS) == expected
+    assert await due(shard, 0, THIS - 3) == expected[:2]
+    assert await due(shard, THIS - 30, THIS) == expected[1:]
 
 
 async def test_a_claimed_bucket_is_due_again_with_what_came_later(shard: Shard, counts: Counts) -> None:
@@ -33,10 +43,10 @@ async def test_a_claimed_bucket_is_due_again_with_what_came_later(shard: Shard, 
     await counts.fold()
     await open_shard(shard, Log.PUSHES, earliest=0, incarnation="first")
     await fold_push(shard, prepared(row(0, 7)), 0, 0)
-    assert await list_due(shard, THIS) == []
+    assert await due(shard, 0, THIS) == []
     counts.use("a", "sms.send", 2, NOON)
     await counts.fold()
-    assert await list_due(shard, THIS) == [BUCKET]
+    assert await due(shard, 0, THIS) == [BUCKET]
     quote = (await quote_due(shard, [BUCKET])).quotes[0]
     assert (quote.bucket, quote.counted, quote.due) == (BUCKET, 9, 2)
 
@@ -79,7 +89,7 @@ async def test_a_shard_that_is_not_ready_plans_nothing(shard: Shard, counts: Cou
     counts.map("a", MAPPED)
     await counts.fold(ready=False)
     with pytest.raises(NotReadyError):
-        await list_due(shard, THIS)
+        await list_due(shard, 0, THIS)
     with pytest.raises(NotReadyError):
         await quote_due(shard, [BUCKET])
 
@@ -87,5 +97,22 @@ async def test_a_shard_that_is_not_ready_plans_nothing(shard: Shard, counts: Cou
 async def test_an_empty_shard_has_nothing_due(shard: Shard, counts: Counts) -> None:
     """Ready and empty: no buckets, no error."""
     await counts.fold()
-    assert await list_due(shard, THIS) == []
+    assert await due(shard, 0, THIS) == []
     assert (await quote_due(shard, [])).quotes == ()
+
+
+async def test_closed_buckets_are_not_due(shard: Shard, counts: Counts) -> None:
+    """A log whose head was cut has lost some of what was counted in them."""
+    for hour in (0, -1, -2):
+        counts.use("a", "sms.send", 1, NOON + hour * HOUR)
+    await counts.fold()
+    await open_shard(shard, Log.PUSHES, earliest=5, incarnation="first", closed_before=THIS - 1)
+    assert await due(shard, 0, THIS) == [bucket_key("a", 0, THIS - 1), BUCKET]
+
+
+async def test_a_log_with_its_head_closes_nothing(shard: Shard, counts: Counts) -> None:
+    """Whatever it is told: nothing was lost."""
+    counts.use("a", "sms.send", 1, NOON)
+    await counts.fold()
+    await open_shard(shard, Log.PUSHES, earliest=0, incarnation="first", closed_before=THIS + 1)
+    assert await due(shard, 0, THIS) == [BUCKET]

@@ -62,7 +62,7 @@ class Photo:
         """Units that Stripe has accepted, by meter, minute and customer."""
         total: Counter[str] = Counter()
         for _, _, fields in self._of_accounts("s"):
-            total.update({name: int(units) for name, units in fields.items()})
+            total.update({name: int(units) for name, units in fields.items() if name[0] != "c"})  # c: carried
         return dict(total)
 
     def _of_accounts(self, kind: str) -> list[tuple[str, str, dict[str, bytes]]]:

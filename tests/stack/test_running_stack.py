@@ -10,11 +10,17 @@ import psutil
 import pytest
 
 from local.stack.probes import is_there
+from local.stack.settings import settings_of
+from metering.api_key import key_hash
+from ops.settings import TableSettings
+from ops.table_log import write_records
+from runtime.topics import TopicNames
 from tests.stack.booting import RunningStack, running
 from tests.support.eventually import eventually
 
 NAMES = ["redis", "stripe-double", "kafka", "api", "aggregator-1", "stripe-sync-1"]
 AFTER_A_FAULT_SECONDS = 90.0
+REVOKED_SECONDS = 2.0
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -72,6 +78,15 @@ def test_a_revoked_key_opens_nothing(stack: RunningStack) -> None:
     stack.said("keys", "revoke", line.split()[0])
     assert stack.usage(by_hash).status == 401
     assert stack.billing("keys", "revoke", by_key).returncode == 1
+
+
+def test_a_tombstone_takes_effect_within_two_seconds(stack: RunningStack) -> None:
+    """From the moment at which it is in the log to the first refusal, through the aggregator that folds it."""
+    key = stack.said("keys", "create", "acct_tombstone")
+    settings = settings_of(TableSettings, stack.env)
+    assert stack.usage(key).status == 200
+    write_records(settings, TopicNames(settings.topic_prefix).api_keys, {key_hash(key): None})
+    eventually(lambda: stack.usage(key).status == 401, REVOKED_SECONDS, "the refusal")
 
 
 def test_accounts_are_merged_shown_and_refused(stack: RunningStack) -> None:

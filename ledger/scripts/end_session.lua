@@ -1,0 +1,2 @@
+-- KEYS: 1 fences, 2 session
+return redis.call('DEL', KEYS[2])
