@@ -15,6 +15,10 @@ from ledger.usage import apply_usage, drop_block
 from metering.counting import Interval, UsageBatch, usage_batches
 from metering.dedupe import DedupeWindow
 from metering.outage import STOP_RATIO, WINDOW_RECORDS, RejectOutageError, RejectWindow
+from metering.retention import closed_before
+from runtime.clock import SystemClock
+
+CLOCK = SystemClock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class UsageFold:
     That memory is as good as the fence: an answer other than APPLIED makes the consumer open the shard again.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - collaborators, wired once
         self,
         shard: Shard,
         topics: UsageTopics,
@@ -44,8 +48,10 @@ class UsageFold:
         make_incarnation: Callable[[], str],
         stop_ratio: float = STOP_RATIO,
         folded: Folded = lambda *_: None,
+        now_ms: Callable[[], int] = CLOCK.now_ms,
     ) -> None:
         """`stop_ratio` is the share of rejects that is an outage; `folded` is told of every batch that was counted."""
+        self._now_ms = now_ms
         self._shard = shard
         self._topics = topics
         self._partitions = partitions
@@ -60,7 +66,13 @@ class UsageFold:
 
     async def open(self, earliest: int, folded_before: int = 0) -> Standing:
         """Where the shard stands. What lies below `folded_before` was folded in an earlier life of the state."""
-        state = await open_shard(self._shard, Log.USAGE, earliest=earliest, incarnation=self._make_incarnation())
+        state = await open_shard(
+            self._shard,
+            Log.USAGE,
+            earliest=earliest,
+            incarnation=self._make_incarnation(),
+            closed_before=closed_before(self._now_ms() // 1000),
+        )
         self._high_ms, self._window, self._rejects = state.high_ms, state.window, state.rejects
         self._folded_before = folded_before
         return Standing(state.fences[Log.USAGE], state.marks.get(Log.USAGE))

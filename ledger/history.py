@@ -61,19 +61,16 @@ async def read_history(
         *reads,
         *minutes,
     ]
-    accepted = _accepted_names(shard, account, minutes)
-    status, *rest = await shard.run(_READ, [shard.keys.accounts, *names, *accepted], args)
+    by_day = _accepted_names(shard, account, minutes)
+    status, *rest = await shard.run(_READ, [shard.keys.accounts, *names, *by_day], args)
     if status == b"NOT_READY":
         raise NotReadyError
     if status == b"CHANGED":
         raise AccountChangedError(bytes(rest[0]))
-    as_of, units, taken = rest
-    return History(_slots(units), None if taken is None else _slots(taken), carried_units(len(cuts) - 1), int(as_of))
-
-
-def carried_units(slots: int) -> tuple[Units, ...] | None:  # noqa: ARG001 - until the ledger tells carried units apart
-    """How much of each slot's accepted units was carried forward; None as long as the ledger does not tell."""
-    return None
+    as_of, units, *taken = rest
+    told = tuple(_slots(each) for each in taken)  # nothing while the push log is not ready
+    accepted, carried = told or (None, None)
+    return History(_slots(units), accepted, carried, int(as_of))
 
 
 def _reads(shard: Shard, account: str, spans: Sequence[Span]) -> tuple[list[str], list[int]]:

@@ -23,17 +23,19 @@ for k = 6, #KEYS, 2 do
   if held ~= true and not held[1] and not held[2] and from == claimed then
     if to > counted and not closed then return {'DIVERGED', fences[1]} end
     taken[bucket], taken[minute] = true, true
-    accepted[#accepted + 1] = {a, bucket, minute, closed and KEYS[k + 1], field, to, to - from, due}
+    accepted[#accepted + 1] = {k, closed, to - from, due}
   end
 end
 
 for _, row in ipairs(accepted) do
-  local a, bucket, minute, closed, field, to, units, due = unpack(row)
+  local k, closed, units, due = unpack(row)
+  local a = 7 + (k - 6) * 4
+  local bucket = ARGV[a + 1]
   redis.call('HSET', KEYS[4], ARGV[a], ARGV[a + 7])
-  redis.call('HSET', KEYS[5], bucket, ARGV[a], minute, ARGV[a])
+  redis.call('HSET', KEYS[5], bucket, ARGV[a], ARGV[a + 6], ARGV[a])
   if closed then
-    redis.call('HSET', closed, field, to)
-    redis.call('EXPIRE', closed, ARGV[4])
+    redis.call('HSET', KEYS[k + 1], ARGV[a + 3], ARGV[a + 5])
+    redis.call('EXPIRE', KEYS[k + 1], ARGV[4])
   elseif due ~= units then
     redis.call('HINCRBY', KEYS[2], bucket, -units)
   end

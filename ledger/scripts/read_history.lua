@@ -1,5 +1,5 @@
--- Sums an account's units per meter in several slots of time, and what Stripe has accepted in them (nil while the push
--- log is not ready), while the shard is ready and the account's record is the one that the slots were drawn from.
+-- Sums an account's units per meter in several slots of time, and what Stripe has accepted in them, and how much of
+-- that was carried forward (nothing while the push log is not ready), while the shard is ready and the account's record is the one that the slots were drawn from.
 -- KEYS: 1 fences, 2 accounts; the hashes of counters; the hashes of accepted units, by day
 -- ARGV: 1 account, 2 its record or '', 3 meters, 4 slots, 5 hashes of counters; the meters' indexes;
 --       per hash of counters: slot, fields per meter, first, last; the minutes between which accepted slots lie
@@ -33,21 +33,21 @@ for k = 1, hashes do
     if found then units[at] = units[at] + found end
   end
 end
-if fences[3] ~= replication then return {'HISTORY', fences[2], texts(units), false} end
+if fences[3] ~= replication then return {'HISTORY', fences[2], texts(units)} end
 
 local cuts = {}
 for arg = 6 + meters + hashes * 4, #ARGV do cuts[#cuts + 1] = tonumber(ARGV[arg]) end
-local accepted = zeros(math.max(#cuts - 1, 0) * meters)
+local accepted, carried = zeros(math.max(#cuts - 1, 0) * meters), zeros(math.max(#cuts - 1, 0) * meters)
 for k = 3 + hashes, #KEYS do
   local found = redis.call('HGETALL', KEYS[k])
   for i = 1, #found, 2 do
-    local meter, minute = string.match(found[i], '^(%d+)|(%d+)|')
-    local m, at, slot = place[meter or ''], tonumber(minute or -1), 1
+    local carry, meter, minute = string.match(found[i], '^(c?)|?(%d+)|(%d+)')
+    local m, at, slot, sums = place[meter or ''], tonumber(minute or -1), 1, carry == 'c' and carried or accepted
     if m and at >= cuts[1] then
       while cuts[slot + 1] and at >= cuts[slot + 1] do slot = slot + 1 end
       local sum = (slot - 1) * meters + m
-      if slot < #cuts then accepted[sum] = accepted[sum] + found[i + 1] end
+      if slot < #cuts then sums[sum] = sums[sum] + found[i + 1] end
     end
   end
 end
-return {'HISTORY', fences[2], texts(units), texts(accepted)}
+return {'HISTORY', fences[2], texts(units), texts(accepted), texts(carried)}

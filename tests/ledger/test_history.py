@@ -64,16 +64,18 @@ async def test_accepted_units_lie_between_cuts(shard: Shard, client: Redis) -> N
             await client.hincrby(name, f"0|{second // 60}|{customer}", units)
         await client.hincrby(name, f"5|{second // 60}|cus_1", units * 100)
         await client.hincrby(name, f"77|{second // 60}|cus_1", units)
+        await client.hincrby(name, f"c|0|{second // 60}", units)
         await client.hincrby(name, "something else", units)
     await client.hincrby(shard.keys.accepted(ACME, CUTS[-1] // DAY_SECONDS), f"0|{CUTS[-1] // 60}|cus_1", 32)
     await ready(shard)
 
-    assert (await read_history(shard, ACME, b"", [], CUTS)).accepted is None
+    history = await read_history(shard, ACME, b"", [], CUTS)
+    assert (history.accepted, history.carried) == (None, None)
     await push_log_ready(shard)
     history = await read_history(shard, ACME, b"", [], CUTS)
 
     assert history.accepted == ((18, 0, 0, 0, 0, 900), (12, 0, 0, 0, 0, 600))
-    assert history.carried is None
+    assert history.carried == ((9, 0, 0, 0, 0, 0), (6, 0, 0, 0, 0, 0))
     assert history.units == ()
 
 

@@ -82,7 +82,9 @@ class Aggregator(Process):
         shard = self.ledger.shard(tp.partition)
         if tp.topic == names.USAGE:
             topics = UsageTopics(names.USAGE, names.DEAD_LETTERS)
-            return UsageFold(shard, topics, names.PARTITIONS, self._publisher, self.incarnation)
+            return UsageFold(
+                shard, topics, names.PARTITIONS, self._publisher, self.incarnation, now_ms=self.clock.now_ms
+            )
         log = next(log for log, topic in names.FOLDED.items() if topic == tp.topic)
         return TableFold(
             shard, log, (tp.topic, names.DEAD_LETTERS), names.PARTITIONS, self._publisher, self.incarnation
