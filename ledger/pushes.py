@@ -38,9 +38,9 @@ async def read_parked(shard: Shard) -> dict[str, Parked]:
 async def read_accepted(shard: Shard, row: Row, identifier: str) -> int | None:
     """The units that Stripe has accepted for the row's customer, meter and minute, by other rows.
 
-    None once the row is not in flight any more: what it brought itself may be among them then.
+    None once the row is neither in flight nor parked: what it brought itself may be among them then.
     """
-    units = await shard.run(_ACCEPTED, [accepted_key(shard, row), shard.keys.in_flight], [row.minute_key, identifier])
+    units = await shard.run(_ACCEPTED, [accepted_key(shard, row), shard.keys.held], [row.minute_key, identifier])
     return None if units is None else int(units)
 
 

@@ -50,12 +50,14 @@ class KafkaPushLog:
         self._consumer = consumer
         self._producer = producer
         self._position: dict[int, int] = {}
+        self.last_append_ms: int | None = None  # by the broker's clock
 
     async def append(self, shard: int, value: bytes) -> None:
         """Appends with acks=all to the shard's partition."""
         if self._producer is None:
             raise RuntimeError("this process only folds the push log: it must not append to it")
-        await self._producer.send_and_wait(self._topic, value, str(shard).encode(), partition=shard)
+        appended = await self._producer.send_and_wait(self._topic, value, str(shard).encode(), partition=shard)
+        self.last_append_ms = appended.timestamp
 
     async def bounds(self, shard: int) -> tuple[int, int]:
         """The earliest offset and the last stable offset."""

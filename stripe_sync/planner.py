@@ -1,6 +1,7 @@
 """Which rows come next."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ledger.due import Quote, list_due, quote_due
@@ -12,6 +13,7 @@ from metering.meters import BY_INDEX
 from metering.push_log import MAX_ROWS, Prepared, StripeIdentity
 from metering.row import Row, split_bucket_key
 from runtime.clock import Clock
+from stripe_sync.standing import DueState, Sweep
 
 
 def row_of(quote: Quote, *, now: int, grace: int) -> Row | Wait | None:
@@ -51,10 +53,20 @@ class Pace:
 class Planner:
     """Sweeps one shard's due buckets, oldest hour first, once per push interval.
 
-    A sweep comes to each hour once, so that no bucket is pushed twice in it however fast it grows.
+    A sweep comes to each hour once, so that no bucket is pushed twice in it however fast it grows. `last_sweep` is
+    what the last whole one has seen.
     """
 
-    def __init__(self, shard: Shard, identity: StripeIdentity, pace: Pace, clock: Clock) -> None:
+    def __init__(
+        self,
+        shard: Shard,
+        identity: StripeIdentity,
+        pace: Pace,
+        clock: Clock,
+        may_bill: Callable[[str, str], bool] = lambda _account, _customer: True,
+    ) -> None:
+        """`may_bill` says whether a customer is an account's and nobody else's."""
+        self._may_bill = may_bill
         self._shard = shard
         self._identity = identity
         self._pace = pace
@@ -63,6 +75,8 @@ class Planner:
         self._listed: deque[str] = deque()
         self._deferred: list[str] = []  # of this sweep: another row of their minute goes first
         self._next_sweep = clock.monotonic()
+        self._sweep = Sweep.empty()
+        self.last_sweep = Sweep.empty()
 
     def seconds_to_sweep(self) -> float:
         """0 while a sweep is under way; else the time until the next may begin."""
@@ -86,6 +100,7 @@ class Planner:
                 prepared = await self._prepare(page, now)
                 if prepared is not None:
                     return prepared
+            self.last_sweep = self._sweep
         except NotReadyError:  # what was listed is no longer all there is
             self._hour, self._next_sweep = None, self._clock.monotonic()
             self._listed.clear()
@@ -98,6 +113,7 @@ class Planner:
         began = self._clock.monotonic()
         if began >= self._next_sweep:
             self._hour, self._next_sweep = 0, began + self._pace.push_interval
+            self._sweep = Sweep.empty()
         else:
             self._listed.extend(self._deferred)
         self._deferred.clear()
@@ -112,16 +128,24 @@ class Planner:
 
     async def _prepare(self, buckets: list[str], now: int) -> Prepared | None:
         quotes = await quote_due(self._shard, buckets)
-        rows, taken = [], set[str]()
+        rows, taken = [], set(quotes.held)
         for quote in quotes.quotes:
             row = row_of(quote, now=now, grace=self._pace.grace)
-            if not isinstance(row, Row) or row.bucket_key in quotes.held:
-                continue
-            if row.minute_key in quotes.held or row.minute_key in taken:
+            state = self._state(row, taken)
+            if row is not None:
+                self._sweep.see(quote, state, now=now, grace=self._pace.grace)
+            if state is DueState.BILLABLE and isinstance(row, Row):
+                taken |= {row.bucket_key, row.minute_key}
+                rows.append(row)
+            elif isinstance(row, Row) and state is DueState.HELD and row.bucket_key not in quotes.held:
                 self._deferred.append(quote.bucket)
-                continue
-            taken.add(row.minute_key)
-            rows.append(row)
         if not rows:
             return None
         return Prepared(identity=self._identity, usage_fence=quotes.usage_fence, rows=tuple(rows))
+
+    def _state(self, row: Row | Wait | None, taken: set[str]) -> DueState:
+        if not isinstance(row, Row):
+            return DueState.NO_CUSTOMER if row is Wait.NO_CUSTOMER else DueState.NEVER
+        if {row.bucket_key, row.minute_key} & taken:
+            return DueState.HELD
+        return DueState.BILLABLE if self._may_bill(row.account, row.customer) else DueState.DISPUTED

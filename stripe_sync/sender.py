@@ -13,7 +13,7 @@ import stripe
 from metering.account import Account
 from metering.billing_time import sendable_until
 from metering.outcome import Ambiguous, Delivered, Outcome, Park, ParkReason, RetryLater, Stop
-from metering.push_fold import InFlight
+from metering.push_fold import QUIET_MS, InFlight
 from metering.push_log import Settlement
 from metering.row import Row
 from runtime.clock import Clock
@@ -31,6 +31,9 @@ FIRST_DELAY_SECONDS = 0.5
 LAST_DELAY_SECONDS = 30.0
 
 
+Admit = Callable[[], Awaitable[None]]
+
+
 class Step(Enum):
     """What may be done with a row in flight at one moment."""
 
@@ -38,7 +41,7 @@ class Step(Enum):
     """The fold behind it is too old: fold to the end of the log and look again."""
     SEND = auto()
     ASK = auto()
-    """Too old to be sent blindly: the summary decides."""
+    """Too old to be sent blindly, or to be given up: the summary decides."""
     MISSED = auto()
     """Its period can no longer be billed."""
 
@@ -78,11 +81,10 @@ def next_step(work: Work, now: Now, *, grace: int, asked: bool = False) -> Step:
     wall = (now.wall_ms - work.folded.wall_ms) / 1000
     if not 0 <= now.monotonic - work.folded.monotonic < window or not -window < wall < window:
         return Step.START_OVER
-    if not asked and now.wall_ms - work.entry.prepared_ms >= RESEND_SECONDS * 1000:
+    missed = now.wall_ms // 1000 >= sendable_until(work.entry.row.timestamp, work.account.anchor, grace=grace)
+    if not asked and now.wall_ms - work.entry.prepared_ms >= (QUIET_MS if missed else RESEND_SECONDS * 1000):
         return Step.ASK
-    if now.wall_ms // 1000 >= sendable_until(work.entry.row.timestamp, work.account.anchor, grace=grace):
-        return Step.MISSED
-    return Step.SEND
+    return Step.MISSED if missed else Step.SEND
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ class StripeSide:
 class Sender:
     """Sends rows: at most so many calls a second, and one at a time per customer and meter (Stripe's limit).
 
-    `admit` waits until the rate limit lets one more call through; `jitter` gives 0 to 1.
+    `admit` waits until the rate limit lets one more call through; `jitter` gives 0 to 1; `called` is told of each
+    answer and the seconds it took.
     """
 
     def __init__(
@@ -105,9 +108,11 @@ class Sender:
         clock: Clock,
         *,
         grace: int,
-        admit: Callable[[], Awaitable[None]],
+        admit: Admit,
         jitter: Callable[[], float] = random.random,
+        called: Callable[[Outcome, float], None] = lambda _outcome, _seconds: None,
     ) -> None:
+        self._called = called
         self._stripe = stripe_side
         self._clock = clock
         self._grace = grace
@@ -153,9 +158,13 @@ class Sender:
                 return None
             if decided is Step.MISSED:
                 return Park(ParkReason.MISSED_CUTOFF, "its period was about to be finalised")
-            if isinstance(decided, Step):
-                return await self._stripe.transport.send(row, work.identifier)
-            return decided
+            return await self._send(work) if isinstance(decided, Step) else decided
+
+    async def _send(self, work: Work) -> Outcome:
+        since = self._clock.monotonic()
+        outcome = await self._stripe.transport.send(work.entry.row, work.identifier)
+        self._called(outcome, self._clock.monotonic() - since)
+        return outcome
 
     def _lane(self, row: Row) -> asyncio.Lock:
         """The lock of a customer and meter, forgotten once nobody holds or awaits it."""

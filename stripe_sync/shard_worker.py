@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 
-from ledger.pushes import read_accepted, read_accounts, read_in_flight_from
+from ledger.pushes import read_accepted, read_accounts, read_in_flight_from, read_parked
 from ledger.reading import NotReadyError
 from ledger.shard import Shard
 from metering.push_fold import InFlight
@@ -15,7 +16,9 @@ from stripe_sync.errors import WrongStripeError
 from stripe_sync.folder import Moment, PushFolder
 from stripe_sync.log import PushLog
 from stripe_sync.planner import Pace, Planner
+from stripe_sync.reissuer import Reissuer
 from stripe_sync.sender import Sender, Work
+from stripe_sync.standing import ShardReport
 from stripe_sync.tasks import end_tasks
 
 log = logging.getLogger(__name__)
@@ -23,7 +26,26 @@ log = logging.getLogger(__name__)
 MAX_IN_FLIGHT = 2 * MAX_ROWS  # of one shard: the next rows are prepared while the last are on their way
 SETTLE_LINGER_SECONDS = 0.5  # rows that settle together share a record
 IDLE_SECONDS = 1.0
+REPORT_SECONDS = 10.0
 BEHIND_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a worker is watched by and asks, beyond its shard, its log and Stripe.
+
+    Attributes:
+        may_bill: whether a customer is an account's and nobody else's.
+        report: told now and then how the shard stands.
+        beat: called after every turn that went well.
+    """
+
+    may_bill: Callable[[str, str], bool] = lambda _account, _customer: True
+    report: Callable[[int, ShardReport], None] = lambda _shard, _report: None
+    beat: Callable[[], None] = lambda: None
+
+
+ALONE = Surroundings()
 
 
 class ShardWorker:
@@ -43,17 +65,20 @@ class ShardWorker:
         pace: Pace,
         clock: Clock,
         make_incarnation: Callable[[], str],
-        beat: Callable[[], None] = lambda: None,
+        reissuer: Reissuer | None = None,
+        surroundings: Surroundings = ALONE,
     ) -> None:
-        """`beat` is called after every turn that went well."""
+        """Without a `reissuer`, rows that missed their cut-off wait for a person."""
         self._shard = shard
         self._log = push_log
         self._sender = sender
         self._identity = identity
         self._clock = clock
-        self._beat = beat
+        self._reissuer = reissuer
+        self._around = surroundings
+        self._next_report = clock.monotonic()
         self._folder = PushFolder(shard, push_log, clock, make_incarnation)
-        self._planner = Planner(shard, identity, pace, clock)
+        self._planner = Planner(shard, identity, pace, clock, surroundings.may_bill)
         self._sending: dict[str, asyncio.Task[Settlement | None]] = {}
         self._settled: dict[str, Settlement] = {}
 
@@ -67,7 +92,7 @@ class ShardWorker:
         try:
             while True:
                 pause = await self.turn()
-                self._beat()
+                self._around.beat()
                 await self._wait(pause)
         finally:
             await end_tasks(self._sending.values())
@@ -83,9 +108,10 @@ class ShardWorker:
         if in_flight is None:  # flushed since, and being folded again
             return BEHIND_SECONDS
         self._settled = {name: result for name, result in self._settled.items() if name in in_flight}
-        appended = await self._append_settled()
+        appended = await self._append_settled() or await self._append_orders()
         await self._start_sending(in_flight, folded)
         planned = await self._plan()
+        await self._report(in_flight)
         if appended or planned:
             return 0.0
         return min(IDLE_SECONDS, self._planner.seconds_to_sweep() or IDLE_SECONDS)
@@ -114,6 +140,20 @@ class ShardWorker:
             return False
         await self._log.append(self._shard.number, encode(Settled(settlements=settlements)))
         return True
+
+    async def _append_orders(self) -> bool:
+        orders = await self._reissuer.orders() if self._reissuer else []
+        for order in orders:
+            await self._log.append(self._shard.number, encode(order))
+        return bool(orders)
+
+    async def _report(self, in_flight: dict[str, InFlight]) -> None:
+        if self._clock.monotonic() < self._next_report:
+            return
+        self._next_report = self._clock.monotonic() + REPORT_SECONDS
+        parked = await read_parked(self._shard)
+        report = ShardReport(self._planner.last_sweep, list(in_flight.values()), list(parked.values()))
+        self._around.report(self._shard.number, report)
 
     async def _start_sending(self, in_flight: dict[str, InFlight], folded: Moment) -> None:
         new = {

@@ -131,3 +131,10 @@ def test_an_old_row_of_a_final_period_is_asked_for_before_it_is_given_up() -> No
     """It may have been delivered in time."""
     assert step(folded_at=CUTOFF, age=RESEND_SECONDS) is Step.ASK
     assert step(folded_at=CUTOFF, age=RESEND_SECONDS, asked=True) is Step.MISSED
+
+
+def test_a_row_that_missed_its_cut_off_is_looked_for_once_summaries_can_be_believed() -> None:
+    """It may have been taken by an attempt whose answer was lost."""
+    assert step(folded_at=CUTOFF, age=3 * 3600 - 1) is Step.MISSED
+    assert step(folded_at=CUTOFF, age=3 * 3600) is Step.ASK
+    assert step(folded_at=CUTOFF, age=3 * 3600, asked=True) is Step.MISSED

@@ -1,0 +1,96 @@
+"""Which accounts claim which Stripe customer, over the whole platform: a customer belongs to one account.
+
+A shard knows its own accounts only. So each worker reads the whole accounts topic, keeps what is claimed in memory,
+and plans nothing for an account whose customer another account claims as well.
+"""
+
+import logging
+from collections import defaultdict
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from pydantic import ValidationError
+
+from metering.account import Account
+from metering.partition import partition_of
+from runtime.kafka import async_options
+from runtime.settings import KafkaSettings
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 1000
+
+
+class Claims:
+    """The accounts of each customer, as far as the topic was read."""
+
+    def __init__(self, partitions: int) -> None:
+        self._partitions = partitions
+        self._customers: dict[str, str] = {}
+        self._accounts: defaultdict[str, set[str]] = defaultdict(set)
+
+    def fold(self, partition: int, account: str, value: bytes | None) -> None:
+        """Takes the next record of the topic. What no shard folds (unreadable, on a wrong partition) claims nothing."""
+        if partition_of(account, self._partitions) != partition:
+            return
+        try:
+            customer = Account.model_validate_json(value).customer if value else None
+        except ValidationError:
+            return
+        before = self._customers.pop(account, None)
+        if before is not None:
+            self._accounts[before].discard(account)
+        if customer is not None:
+            self._customers[account] = customer
+            self._accounts[customer].add(account)
+            if len(self._accounts[customer]) > 1 and before != customer:
+                log.error(
+                    "customer %s is claimed by the accounts %s: none of them is billed until one gives it up",
+                    customer,
+                    ", ".join(sorted(self._accounts[customer])),
+                )
+
+    def is_sole(self, account: str, customer: str) -> bool:
+        """Whether the customer is this account's and nobody else's."""
+        return self._accounts.get(customer) == {account}
+
+    def disputed(self) -> dict[str, list[str]]:
+        """Customers that several accounts claim, with these."""
+        return {customer: sorted(names) for customer, names in self._accounts.items() if len(names) > 1}
+
+
+class ClaimsReader:
+    """Reads the accounts topic into `claims`: first all there is, then whatever comes."""
+
+    def __init__(self, topic: str, settings: KafkaSettings, claims: Claims) -> None:
+        self._topic = topic
+        self._claims = claims
+        self._consumer = AIOKafkaConsumer(
+            auto_offset_reset="earliest", isolation_level="read_committed", **async_options(settings)
+        )
+
+    async def start(self) -> None:
+        """Returns once everything that was there is read."""
+        await self._consumer.start()
+        places = [TopicPartition(self._topic, number) for number in self._consumer.partitions_for_topic(self._topic)]
+        self._consumer.assign(places)
+        await self._consumer.seek_to_beginning(*places)
+        ends = await self._consumer.end_offsets(places)
+        while any([await self._consumer.position(place) < end for place, end in ends.items()]):
+            await self._read()
+
+    async def run(self) -> None:
+        """Reads on until cancelled."""
+        while True:
+            await self._read()
+
+    async def stop(self) -> None:
+        """Leaves Kafka."""
+        await self._consumer.stop()
+
+    async def _read(self) -> None:
+        fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(timeout_ms=POLL_MS)
+        for place, records in fetched.items():
+            for record in records:
+                if record.key is not None:
+                    self._claims.fold(place.partition, record.key.decode(errors="replace"), record.value)
