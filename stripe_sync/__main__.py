@@ -27,10 +27,13 @@ async def _run(settings: StripeSyncSettings) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    pulse = Pulse()
+    pulse, registry = Pulse(), CollectorRegistry()
     if settings.http_port:
-        start_monitor(settings.http_host, settings.http_port, CollectorRegistry(), pulse)
-    await (serve_fold_only if settings.fold_only else serve)(settings, stop, pulse)
+        start_monitor(settings.http_host, settings.http_port, registry, pulse)
+    if settings.fold_only:
+        await serve_fold_only(settings, stop, pulse)
+    else:
+        await serve(settings, stop, pulse, registry)
 
 
 def _settings() -> StripeSyncSettings:

@@ -63,7 +63,7 @@ class ClaimsReader:
     """Reads the accounts topic into `claims`: first all there is, then whatever comes."""
 
     def __init__(self, topic: str, settings: KafkaSettings, claims: Claims) -> None:
-        self._topic = topic
+        self._places = [TopicPartition(topic, number) for number in range(settings.partitions)]
         self._claims = claims
         self._consumer = AIOKafkaConsumer(
             auto_offset_reset="earliest", isolation_level="read_committed", **async_options(settings)
@@ -72,10 +72,9 @@ class ClaimsReader:
     async def start(self) -> None:
         """Returns once everything that was there is read."""
         await self._consumer.start()
-        places = [TopicPartition(self._topic, number) for number in self._consumer.partitions_for_topic(self._topic)]
-        self._consumer.assign(places)
-        await self._consumer.seek_to_beginning(*places)
-        ends = await self._consumer.end_offsets(places)
+        self._consumer.assign(self._places)
+        await self._consumer.seek_to_beginning(*self._places)
+        ends = await self._consumer.end_offsets(self._places)
         while any([await self._consumer.position(place) < end for place, end in ends.items()]):
             await self._read()
 

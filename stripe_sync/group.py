@@ -30,10 +30,11 @@ def group_consumer(settings: StripeSyncSettings) -> AIOKafkaConsumer:
     )
 
 
-async def until_stopped(stop: asyncio.Event, failed: asyncio.Future[object]) -> None:
-    """Returns once `stop` is set; raises what `failed` was given."""
+async def until_stopped(stop: asyncio.Event, *failing: asyncio.Future[object]) -> None:
+    """Returns once `stop` is set; raises what ended the first of `failing`."""
     stopped: asyncio.Future[object] = asyncio.ensure_future(stop.wait())
-    await asyncio.wait([stopped, failed], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([stopped, *failing], return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
-    if failed.done():
-        failed.result()
+    for each in failing:
+        if each.done():
+            each.result()

@@ -7,8 +7,10 @@ from zlib import crc32
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from metering.counting import Mark
+from runtime.clock import Clock, SystemClock
 
 POLL_MS = 500
+CLOCK = SystemClock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +46,23 @@ class PushLog(Protocol):
 class KafkaPushLog:
     """The push log on aiokafka: reads through the group consumer that also decides who owns which shard."""
 
-    def __init__(self, topic: str, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer | None) -> None:
+    def __init__(
+        self, topic: str, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer | None, clock: Clock = CLOCK
+    ) -> None:
         """`producer` None: only read."""
+        self._clock = clock
         self._topic = topic
         self._consumer = consumer
         self._producer = producer
         self._position: dict[int, int] = {}
-        self.last_append_ms: int | None = None  # by the broker's clock
+        self.skew_seconds = 0.0  # the broker's clock less ours, at the last append
 
     async def append(self, shard: int, value: bytes) -> None:
         """Appends with acks=all to the shard's partition."""
         if self._producer is None:
             raise RuntimeError("this process only folds the push log: it must not append to it")
         appended = await self._producer.send_and_wait(self._topic, value, str(shard).encode(), partition=shard)
-        self.last_append_ms = appended.timestamp
+        self.skew_seconds = (appended.timestamp - self._clock.now_ms()) / 1000
 
     async def bounds(self, shard: int) -> tuple[int, int]:
         """The earliest offset and the last stable offset."""

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from metering.billing_time import CUTOFF_MARGIN_SECONDS
+from metering.alarms import Distances
+from metering.billing_time import CUTOFF_MARGIN_SECONDS, OLDEST_SECONDS
+from metering.span import DAY_SECONDS
 from runtime.settings import CopySettings, KafkaSettings, MonitorSettings, ProcessSettings, StripeSettings
 
 
@@ -23,3 +25,21 @@ class StripeSyncSettings(KafkaSettings, CopySettings, StripeSettings, ProcessSet
             description="Stripe's setting: how long after a period its invoice is final",
         ),
     ] = 3600
+    alarm_cutoff_seconds: Annotated[
+        float, Field(gt=0, description="alarm for units still due so long before their cut-off")
+    ] = 3600.0
+    alarm_age_days: Annotated[float, Field(gt=0, le=34, description="alarm for units due for so long")] = 30.0
+    alarm_in_flight_seconds: Annotated[float, Field(gt=0, description="alarm for rows on their way for so long")] = (
+        43_200.0
+    )
+    alarm_skew_seconds: Annotated[float, Field(gt=0, description="alarm for clocks that differ by so much")] = 60.0
+
+    @property
+    def alarm_distances(self) -> Distances:
+        """The same, as the alarms want it."""
+        return Distances(
+            cutoff=self.alarm_cutoff_seconds,
+            too_old=OLDEST_SECONDS - self.alarm_age_days * DAY_SECONDS,
+            in_flight=self.alarm_in_flight_seconds,
+            skew=self.alarm_skew_seconds,
+        )

@@ -8,19 +8,23 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import stripe
+from kafka import KafkaProducer
 from redis.asyncio import Redis
 
 from ledger.redis_store import RedisStore
 from ledger.shard import Ledger, Shard
+from local.servers.ports import free_port
 from metering.account import Account
-from runtime.topics import create_topics
+from runtime.kafka import sync_options
+from runtime.topics import TopicNames, create_topics
 from stripe_sync.meters import create_missing, list_meters
 from stripe_sync.settings import StripeSyncSettings
 from tests.ledger_push.counts import HOUR, Counts
@@ -122,7 +126,34 @@ async def count_usage(surroundings: Surroundings, shard: Shard) -> tuple[Counts,
         counts.use(f"account-{number}", "voice.ai", 7, now)
         expected[customer] = {"sms.send": 3 * (number + 1), "voice.ai": 7}
     await counts.fold()
+    publish(surroundings, counts.accounts)
     return counts, expected
+
+
+def publish(surroundings: Surroundings, accounts: list[tuple[str, Account]]) -> None:
+    """Puts account records into their topic, where the worker reads who claims which customer."""
+    topic = TopicNames(surroundings.settings.topic_prefix).accounts
+    with closing(KafkaProducer(**sync_options(surroundings.settings))) as producer:
+        for name, facts in accounts:
+            producer.send(topic, key=name.encode(), value=facts.to_json())
+        producer.flush()
+
+
+@pytest.mark.timeout(110)
+async def test_a_customer_of_two_accounts_is_billed_for_neither(surroundings: Surroundings, shard: Shard) -> None:
+    """Until one of them gives it up; everybody else is billed meanwhile. The metrics name it."""
+    counts, expected = await count_usage(surroundings, shard)
+    disputed = counts.accounts[0][1]
+    publish(surroundings, [("account-1", disputed)])
+    both = {counts.accounts[number][1].customer for number in (0, 1)}
+    port = free_port()
+    with surroundings.service(BILLING_HTTP_PORT=str(port)):
+        others = {customer: units for customer, units in expected.items() if customer not in both}
+        await eventually_async(lambda: is_billed(surroundings, others), deadline=40)
+        page = await asyncio.to_thread(requests.get, f"http://127.0.0.1:{port}/metrics", timeout=5)
+        assert "stripe_customers_disputed 1.0" in page.text
+        publish(surroundings, [counts.accounts[1]])
+        await eventually_async(lambda: is_billed(surroundings, expected), deadline=40)
 
 
 @pytest.mark.timeout(110)
