@@ -6,11 +6,13 @@ VENV = .venv
 BIN = $(VENV)/bin
 SEEDS ?= 5000
 STAMP = $(VENV)/.installed
+BENCH_VENV = .venv-bench
+BENCH_STAMP = $(BENCH_VENV)/.installed
 LOCK = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --quiet
 
 .DEFAULT_GOAL = help
-.PHONY: help install up check test simulate test-containers lock clean
+.PHONY: help install up check test simulate chaos test-containers bench-counting lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -41,15 +43,28 @@ test: install ## the whole test suite, over two processes; ARGS="tests/ledger -n
 simulate: install ## thousands of seeds of the simulation: SEEDS=5000, or a range: SEEDS=100:200
 	$(BIN)/python -m tests.simulation.run $(SEEDS)
 
+chaos: install ## the real stack under load while its parts are killed and frozen: SECONDS=60 SEED=7
+	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
 test-containers: install ## the tests of the container images
 	$(BIN)/pytest tests/containers $(ARGS)
+
+bench-counting: install $(BENCH_STAMP) ## how fast usage is counted, and how fresh; ARGS="--quick" and others: ARGS=--help
+	$(BIN)/python -m bench $(ARGS)
+
+# Beside the system's virtualenv: what it is compared with wants older libraries than it has.
+$(BENCH_STAMP): requirements/bench.lock | $(STAMP)
+	$(BIN)/python -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements/bench.lock
+	@touch $(BENCH_STAMP)
 
 lock: ## write requirements/*.lock anew from pyproject.toml; needs uv
 	@command -v $(UV) >/dev/null || { echo 'uv is needed to resolve versions: install it, or make lock UV=...' >&2; exit 1; }
 	$(LOCK) --output-file requirements/runtime.lock
 	$(LOCK) --extra local --group dev --constraint requirements/runtime.lock --output-file requirements/dev.lock
+	$(LOCK:pyproject.toml=) --group bench --output-file requirements/bench.lock
 	echo hatchling | $(LOCK:pyproject.toml=-) --constraint requirements/dev.lock --output-file requirements/build.lock
 
 clean: ## remove what was made here, .venv and all of .local included
-	rm -rf $(VENV) .local build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH_VENV) .local build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

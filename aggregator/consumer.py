@@ -45,6 +45,10 @@ from metering.counting import Interval, LogRecord, Mark, mark_of
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
+# The broker holds an answer until it has so much, or for so long: at medium rates a batch is dozens of events, not
+# three, which halves the work; what is counted is fresh within a tenth of a second all the same.
+COALESCE_BYTES = 1 << 16
+COALESCE_MS = 40
 DRAIN_SECONDS = 5.0  # work in flight at a rebalance; the fence judges what is left of it
 FAREWELL_SECONDS = 2.0  # the last word to a Kafka that may be away
 FIRST_RETRY_SECONDS = 0.05
@@ -101,8 +105,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             isolation_level="read_committed",
             max_poll_records=conf.broker_max_poll_records,
             max_partition_fetch_bytes=conf.consumer_max_fetch_size,
-            fetch_max_wait_ms=500,
-            fetch_min_bytes=1,
+            fetch_max_wait_ms=COALESCE_MS,
+            fetch_min_bytes=COALESCE_BYTES,
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
             heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),

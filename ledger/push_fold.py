@@ -164,7 +164,7 @@ async def _fold_reissue(place: _Place, order: ReissueOrder) -> Answer:
     if isinstance(entry, Answer):
         return entry
     row, append_ms = order.row, place.mark.append_ms
-    allowed = entry is not None and may_replace(row, entry, append_ms)
+    allowed = entry is not None and may_replace(order, entry, append_ms)
     args: list[str | bytes | int] = [
         order.old if allowed else "",
         entry.row.minute_key if entry else "",

@@ -1,5 +1,7 @@
 """The usage fold, second half: one call per batch, atomically."""
 
+from functools import lru_cache
+
 from ledger.answer import Answer, read_answer
 from ledger.keys import ShardKeys
 from ledger.script import load
@@ -61,28 +63,24 @@ async def drop_block(shard: Shard, block: int, sets: int, *, at: int) -> None:
 
 
 def _add_counters(keys: ShardKeys, batch: UsageBatch, names: list[str], args: list[str | bytes | int]) -> None:
-    position: dict[str, int] = {}
-
-    def at(name: str) -> int:
-        """The 1-based place of a key among KEYS, declared once."""
-        place = position.get(name)
-        if place is None:
-            names.append(name)
-            place = position[name] = 1 + len(names)  # the fences hash is KEYS[1]
-        return place
-
+    places: dict[tuple[str, int], int] = {}
     for (account, meter, hour), units in zip(batch.counters, batch.units, strict=True):
         day, hour_of_day = divmod(hour, DAY_HOURS)
-        month, day_of_month = month_and_day(day)
+        month, day_of_month = _month_and_day(day)
+        place = places.get((account, day))
+        if place is None:
+            names += (keys.hours(account, day), keys.days(account, month))
+            place = places[account, day] = len(names)  # of the first, among KEYS: the fences hash is KEYS[1]
         args += (
-            at(keys.hours(account, day)),
+            place,
             meter * DAY_HOURS + hour_of_day,
-            at(keys.days(account, month)),
             meter * MONTH_DAYS + day_of_month - 1,
             bucket_key(account, meter, hour),
-            hour,
             units,
         )
+
+
+_month_and_day = lru_cache(maxsize=128)(month_and_day)  # a day has many counters
 
 
 def mark_text(mark: Mark | None) -> str:

@@ -9,12 +9,11 @@ with its counter and quantity, and the script takes back what the state already 
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
 from metering.bucket import hour_of
-from metering.dedupe import block_of, oldest_block
+from metering.dedupe import block_end, block_of, oldest_block
 from metering.event import read_event
 from metering.limits import MAX_FUTURE_MS
 from metering.partition import partition_of
@@ -136,17 +135,18 @@ def usage_batches(
         high_ms: the highest append time of the records before the interval.
         set_groups: how many groups members are sorted into (`DedupeWindow.groups`).
     """
-    start, records = interval.start, list(interval.records)
+    start, records = interval.start, interval.records
     while True:
         block = block_of(max(high_ms, records[0].timestamp if records else 0))
-        run = list(takewhile(lambda record: block_of(max(high_ms, record.timestamp)) <= block, records))  # noqa: B023
-        rest = records[len(run) :]
-        batch = UsageBatch(partition, start, rest[0].offset if rest else interval.end, high_ms, block, run)
+        end_ms = block_end(block)
+        run = next((place for place, record in enumerate(records) if record.timestamp >= end_ms), len(records))
+        end = interval.end if run == len(records) else records[run].offset
+        batch = UsageBatch(partition, start, end, high_ms, block, records[:run])
         _decide(batch, partitions, set_groups)
         yield batch
-        if not rest:
+        if run == len(records):
             return
-        start, records, high_ms = batch.end, rest, batch.high_ms
+        start, records, high_ms = end, records[run:], batch.high_ms
 
 
 def _decide(batch: UsageBatch, partitions: int, set_groups: int) -> None:
@@ -179,14 +179,14 @@ def _decide(batch: UsageBatch, partitions: int, set_groups: int) -> None:
             units.append(quantity)
         else:
             units[at] += quantity
-        group = groups.get(member % set_groups)
+        place = member % set_groups
+        group = groups.get(place)
         if group is None:
-            group = groups[member % set_groups] = Group()
+            group = groups[place] = Group()
         group.members.append(member)
-        group.corrections.append(at)
-        group.corrections.append(quantity)
+        group.corrections.extend((at, quantity))
     batch.high_ms, batch.duplicates = high_ms, duplicates
-    batch.counters = [Counter(*key) for key in index]
+    batch.counters = list(map(Counter._make, index))
     if batch.records:
         batch.last = mark_of(batch.records[-1])
 

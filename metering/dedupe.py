@@ -19,6 +19,11 @@ def block_of(append_ms: int) -> int:
     return append_ms // BLOCK_MS
 
 
+def block_end(block: int) -> int:
+    """The first append time (Unix milliseconds) after a block."""
+    return (block + 1) * BLOCK_MS
+
+
 def oldest_block(current: int) -> int:
     """The oldest block that is still looked up while `current` is being filled."""
     return current - BLOCKS_LOOKED_UP + 1

@@ -5,6 +5,7 @@ its reason. Attributes that CloudEvents allows and this platform does not use ar
 """
 
 from hashlib import blake2b
+from struct import Struct
 from typing import Annotated, Literal, NamedTuple, NotRequired
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
@@ -12,7 +13,7 @@ from pydantic_core import from_json
 from typing_extensions import TypedDict
 
 from metering import limits, rfc3339
-from metering.meters import BY_NAME, Meter
+from metering.meters import BY_NAME
 from metering.reject import Reject, RejectReason
 
 # CloudEvents 1.0, "Type System": a String has no control characters.
@@ -37,6 +38,7 @@ class _Envelope(TypedDict):
 
 
 _envelope = TypeAdapter(_Envelope).validate_json
+_int64 = Struct(">q").unpack
 
 
 class UsageEvent(NamedTuple):
@@ -55,7 +57,8 @@ def identity_member(source: str, event_id: str) -> int:
     BLAKE2b, so that no producer can choose an id that collides with another's. NUL separates the two because
     neither may contain it.
     """
-    return int.from_bytes(blake2b(f"{source}\0{event_id}".encode(), digest_size=8).digest(), "big", signed=True)
+    member: int = _int64(blake2b(f"{source}\0{event_id}".encode(), digest_size=8).digest())[0]
+    return member
 
 
 def read_event(value: bytes | None, append_ms: int) -> UsageEvent | Reject:
@@ -72,17 +75,17 @@ def read_event(value: bytes | None, append_ms: int) -> UsageEvent | Reject:
         return Reject(RejectReason.TOO_LARGE, f"{len(value)} bytes; at most {limits.MAX_RECORD_BYTES}")
     try:
         event = _envelope(value)
+        time = rfc3339.to_unix(event["time"])
     except ValidationError as error:
         return _explain(value, append_ms, error)
+    except ValueError as error:
+        return _constant_fault(value) or _invalid_time(error)
     fault = _constant_fault(value)
     if fault is not None:
         return fault
-    time = _unix_time(event["time"])
-    if isinstance(time, Reject):
-        return time
-    meter = _meter(event["type"], append_ms)
-    if isinstance(meter, Reject):
-        return meter
+    meter = BY_NAME.get(event["type"])
+    if meter is None or append_ms < meter.counts_since_ms:
+        return _unknown_meter(event["type"])
     late_ms = append_ms - time * 1000
     if late_ms > limits.MAX_PAST_MS:
         return Reject(RejectReason.TIME_TOO_OLD, f"time {event['time']} is more than 34 days before its append time")
@@ -104,18 +107,12 @@ def _constant_fault(value: bytes) -> Reject | None:
     return None
 
 
-def _unix_time(text: str) -> int | Reject:
-    try:
-        return rfc3339.to_unix(text)
-    except ValueError as error:
-        return Reject(RejectReason.INVALID_EVENT, f"time: {error}")
+def _invalid_time(error: ValueError) -> Reject:
+    return Reject(RejectReason.INVALID_EVENT, f"time: {error}")
 
 
-def _meter(name: str, append_ms: int) -> Meter | Reject:
-    meter = BY_NAME.get(name)
-    if meter is None or append_ms < meter.counts_since_ms:
-        return Reject(RejectReason.UNKNOWN_METER, f"type {name[:64]!r} is not one of {', '.join(BY_NAME)}")
-    return meter
+def _unknown_meter(name: str) -> Reject:
+    return Reject(RejectReason.UNKNOWN_METER, f"type {name[:64]!r} is not one of {', '.join(BY_NAME)}")
 
 
 def _explain(value: bytes, append_ms: int, error: ValidationError) -> Reject:
@@ -135,9 +132,13 @@ def _explain(value: bytes, append_ms: int, error: ValidationError) -> Reject:
         if place not in {"subject", "data"} or (place == "data" and not quantity_only):
             return Reject(RejectReason.INVALID_EVENT, f"{place or 'event'}: {details['msg']}")
     event = from_json(value)
-    for verdict in (_unix_time(event["time"]), _meter(event["type"], append_ms)):
-        if isinstance(verdict, Reject):
-            return verdict
+    try:
+        rfc3339.to_unix(event["time"])
+    except ValueError as wrong:
+        return _invalid_time(wrong)
+    meter = BY_NAME.get(event["type"])
+    if meter is None or append_ms < meter.counts_since_ms:
+        return _unknown_meter(event["type"])
     if "subject" in faults:
         return Reject(RejectReason.INVALID_ACCOUNT, f"subject: {faults['subject']['msg']}")
     return Reject(RejectReason.INVALID_QUANTITY, f"data.quantity: {faults['data']['msg']}")

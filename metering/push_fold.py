@@ -152,7 +152,7 @@ def _write_off(state: PushState, order: WriteOffOrder) -> None:
 
 def _reissue(state: PushState, order: ReissueOrder, append_ms: int) -> None:
     old = state.parked.get(order.old)
-    if old is None or not may_replace(order.row, old, append_ms):
+    if old is None or not may_replace(order, old, append_ms):
         return
     if order.row.minute_key != old.row.minute_key and order.row.minute_key in state.held():
         return
@@ -174,9 +174,11 @@ def _park(state: PushState, order: ParkOrder, append_ms: int) -> None:
     )
 
 
-def may_replace(new: Row, old: Parked, append_ms: int) -> bool:
-    """Whether a reissue is one: the same units of the same bucket under another body, after a quiet time."""
-    return append_ms - old.parked_ms >= QUIET_MS and new != old.row and new.units == old.row.units
+def may_replace(order: ReissueOrder, old: Parked, append_ms: int) -> bool:
+    """Whether a reissue is one: the same units under another body, a quiet time after the parking that was judged."""
+    if order.parked_ms not in {None, old.parked_ms} or append_ms - old.parked_ms < QUIET_MS:
+        return False
+    return order.row != old.row and order.row.units == old.row.units
 
 
 def may_park(order: ParkOrder, append_ms: int) -> bool:

@@ -15,10 +15,19 @@ _UNIX_EPOCH_DAY = date(1970, 1, 1).toordinal()
 _LAST_MINUTE_OF_DAY = 23 * 60 + 59
 
 
-@lru_cache(maxsize=4096)
-def _day(text: str) -> int:
-    """Days since 1970-01-01 of `YYYY-MM-DD`; ValueError for a day that the month does not have."""
-    return date.fromisoformat(text).toordinal() - _UNIX_EPOCH_DAY
+@lru_cache(maxsize=1 << 16)  # a log's minutes come together, whatever their seconds
+def _minute(text: str, offset: str) -> int:
+    """Minutes since 1970-01-01 of `YYYY-MM-DDThh:mm` and an offset as `PATTERN` has it.
+
+    Raises:
+        ValueError: the month has no such day.
+    """
+    days = date.fromisoformat(text[:10]).toordinal() - _UNIX_EPOCH_DAY
+    minute = days * 1440 + int(text[11:13]) * 60 + int(text[14:16])
+    if offset in "Zz":
+        return minute
+    ahead = int(offset[1:3]) * 60 + int(offset[4:6])
+    return minute + ahead if offset[0] == "-" else minute - ahead
 
 
 def to_unix(text: str) -> int:
@@ -30,11 +39,7 @@ def to_unix(text: str) -> int:
     Raises:
         ValueError: the month has no such day, or :60 is not at the end of a UTC day (RFC 3339, 5.6 and 5.7).
     """
-    minute = _day(text[:10]) * 1440 + int(text[11:13]) * 60 + int(text[14:16])
-    last = text[-1]
-    if last not in "Zz":
-        offset = int(text[-5:-3]) * 60 + int(text[-2:])
-        minute += offset if text[-6] == "-" else -offset
+    minute = _minute(text[:16], text[-1] if text[-1] in "Zz" else text[-6:])
     second = int(text[17:19])
     if second == 60:
         if minute % 1440 != _LAST_MINUTE_OF_DAY:

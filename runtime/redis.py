@@ -3,10 +3,11 @@
 import logging
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.connection import HiredisRespSerializer
 from redis.exceptions import ResponseError
 
 from runtime.settings import RedisSettings
@@ -28,6 +29,28 @@ class RedisUnsafeError(Exception):
     """The server may throw keys away by itself: nothing may be counted on it."""
 
 
+class _PackedInC:
+    """The asynchronous client packs in Python, which costs a batch of thousands of arguments more than all else."""
+
+    _serializer = HiredisRespSerializer()
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        """The command in Redis' protocol."""
+        packed: list[bytes] = self._serializer.pack(*args)
+        return packed
+
+
+class _Connection(_PackedInC, Connection):
+    pass
+
+
+class _TlsConnection(_PackedInC, SSLConnection):
+    pass
+
+
+_PACKED_IN_C: dict[type[Any], type[Any]] = {Connection: _Connection, SSLConnection: _TlsConnection}
+
+
 def connect(settings: RedisSettings) -> "Redis | RedisCluster":
     """A client for `redis://`, `rediss://` or `redis+cluster://`; nothing is retried behind the caller's back."""
     options: dict[str, Any] = {
@@ -43,6 +66,7 @@ def connect(settings: RedisSettings) -> "Redis | RedisCluster":
         retry=Retry(NoBackoff(), 0),
         **options,
     )
+    pool.connection_class = _PACKED_IN_C.get(pool.connection_class, pool.connection_class)
     return Redis.from_pool(pool)
 
 

@@ -86,5 +86,10 @@ class Reissuer:
         if new == row:
             return None
         return ReissueOrder(
-            old=name, namespace=self._identity.namespace, row=new, who=WHO, why="missed its period's cut-off"
+            old=name,
+            parked_ms=entry.parked_ms,
+            namespace=self._identity.namespace,
+            row=new,
+            who=WHO,
+            why="missed its period's cut-off",
         )

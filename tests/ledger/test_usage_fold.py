@@ -9,8 +9,9 @@ from redis.asyncio import Redis
 
 from ledger.answer import Verdict
 from ledger.shard import Shard
-from ledger.state import read_state
+from ledger.state import Log, open_shard, read_state
 from metering.counting import mark_of
+from metering.rfc3339 import from_unix
 from tests.ledger.folding import Folder, fold
 from tests.ledger.reference import ACCOUNTS, FOREIGN, WEEK_MS, Appended, Reference, Step, append
 from tests.ledger.stored import stored
@@ -207,3 +208,25 @@ async def test_counters_are_exact_far_beyond_what_is_ever_sold(client: Redis, sh
     await fold(shard, record(1, "2"))
 
     assert (await stored(client, shard)).hours == {(ACME, 0, HOUR): 2**52 + 2}
+
+
+async def test_units_are_kept_for_seventy_days(client: Redis, new_shard: Callable[[], Shard]) -> None:
+    """Hours and days of an account expire a while after nothing was added to them."""
+    shard = new_shard()
+    await fold(shard, Record(0, event(id="1", subject=ACME, time=from_unix(NOON))))
+    names = [shard.keys.hours(ACME, NOON // DAY), shard.keys.days(ACME, "202606")]
+    assert all([70 * DAY < await client.ttl(name) <= 71 * DAY for name in names])
+
+
+async def test_what_is_counted_in_a_closed_bucket_is_never_due(client: Redis, new_shard: Callable[[], Shard]) -> None:
+    """A refold of a log whose head is gone counts it, and that is all."""
+    shard = new_shard()
+    folder = Folder(shard)
+    await open_shard(shard, Log.USAGE, earliest=7, incarnation="one", closed_before=HOUR)
+    assert await folder.open(7) == 7
+    times = [(HOUR - 1) * 3600, HOUR * 3600]
+    records = [Record(7 + n, event(id=str(n), subject=ACME, time=from_unix(time))) for n, time in enumerate(times)]
+    assert (await folder.apply(records, 7, 9)).applied
+    found = await stored(client, shard)
+    assert sum(found.hours.values()) == 2
+    assert [bucket.rsplit("|", 1)[1] for bucket in found.due] == [str(HOUR)]

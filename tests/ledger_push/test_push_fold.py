@@ -84,6 +84,7 @@ class Order:
     hours: int
     customer: str
     carried: bool
+    judged: int | None = None
 
 
 Step = Count | Plan | Settle | Claim | Order
@@ -105,6 +106,7 @@ ordering = st.builds(
     st.sampled_from([0, 2, 3, 3]),
     st.sampled_from(["cus_1", "cus_2", "cus_3"]),
     st.booleans(),
+    st.one_of(st.none(), st.integers(1001, 1006)),
 )
 logs = st.lists(st.one_of(counting, planning, settling, planning, settling, claiming, ordering, ordering), max_size=25)
 
@@ -179,7 +181,9 @@ class Writers:
                 stamp = NOON - 24 * HOUR if step.carried else row.hour * HOUR
                 new = row.model_copy(update={"customer": step.customer, "timestamp": stamp, "carried": step.carried})
                 self.planned.append(new)
-                return ReissueOrder(old=name_of(row), namespace=IDENTITY.namespace, row=new, **words)
+                return ReissueOrder(
+                    old=name_of(row), parked_ms=step.judged, namespace=IDENTITY.namespace, row=new, **words
+                )
 
     def _rows(self, step: Plan) -> Iterator[Row]:
         seen = self.history[max(0, len(self.history) - 1 - step.ago)]

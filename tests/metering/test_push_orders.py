@@ -60,7 +60,7 @@ PARKED = ((prepared(FIRST), PREPARED_MS), (settled(FIRST, ParkReason.UNKNOWN_CUS
 DELIVERED = ((prepared(FIRST), PREPARED_MS), (settled(FIRST), SETTLED_MS))
 PARK = ParkOrder(namespace="n", row=FIRST, prepared_ms=PREPARED_MS, delivered_ms=SETTLED_MS, **WORDS)
 RETRY, WRITE_OFF = RetryOrder(identifier=NAME, **WORDS), WriteOffOrder(identifier=NAME, **WORDS)
-REISSUE = ReissueOrder(old=NAME, namespace="n", row=OTHER, **WORDS)
+REISSUE = ReissueOrder(old=NAME, parked_ms=SETTLED_MS, namespace="n", row=OTHER, **WORDS)
 
 
 def test_a_retried_row_is_as_old_as_it_was() -> None:
@@ -99,6 +99,16 @@ def test_a_reissued_row_has_a_new_identifier_and_a_new_age() -> None:
 def test_what_is_no_reissue_changes_nothing(order: ReissueOrder, at: int) -> None:
     """Too early, the same body, other units, another bucket, a row that isn't parked."""
     assert state_of(*PARKED, (order, at)) == state_of(*PARKED)
+
+
+def test_a_reissue_is_about_the_parking_that_its_issuer_saw() -> None:
+    """The summary lacked the row; then it was retried, perhaps arrived, and was parked again: that proves nothing."""
+    again = (settled(FIRST, ParkReason.MISSED_CUTOFF), SETTLED_MS + 1)
+    log = (*PARKED, (RETRY, SETTLED_MS), again)
+    late = LATER_MS + 1
+    assert state_of(*log, (REISSUE, late)) == state_of(*log)
+    judged_anew = REISSUE.model_copy(update={"parked_ms": SETTLED_MS + 1})
+    assert list(state_of(*log, (judged_anew, late)).in_flight) == [OTHER_NAME]
 
 
 def test_a_reissue_does_not_take_a_minute_that_another_row_holds() -> None:

@@ -1,0 +1,108 @@
+"""`make bench-api`: how many requests for usage the API answers, and how soon, by what FastAPI itself can."""
+
+import asyncio
+import json
+import time
+import urllib.request
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+from redis import Redis as SyncRedis
+from redis.asyncio import Redis
+from rich.console import Console
+
+from api.usage import body_of
+from bench.api.fill import Filled, fill
+from bench.api.measuring import BYTES, CONSTANT, PATHS, USAGE, Bench
+from bench.api.results import Results
+from bench.api.serving import Serving, running_api, running_constant
+from bench.api.table import TITLES, show
+from bench.tables import WIDTH
+from local.servers.redis import embedded_redis
+
+DIRECTORY = Path(".local/bench")
+SETTLE_SECONDS = 60.0
+QUICK_SHARE = 10
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def measure(
+    *,
+    accounts: Annotated[int, typer.Option(min=1, help="Each with a key and a month of hours: 27 KB of Redis.")] = 10_000,
+    connections: Annotated[int, typer.Option(min=1, help="Requests at once, as fast as they are answered.")] = 32,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Of each turn.")] = 10.0,
+    turns: Annotated[int, typer.Option(min=1, help="Of everyone, as fast as they answer.")] = 3,
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth of every size, one turn: does it run?")] = False,
+    directory: Annotated[Path, typer.Option(help="Where the results are written.")] = DIRECTORY,
+) -> None:
+    """Measure on a Redis of its own; print the results, and write them to .local/bench/."""
+    if quick:
+        accounts, seconds, turns = max(1, accounts // QUICK_SHARE), seconds / QUICK_SHARE, 1
+    console = Console(width=max(WIDTH, Console().width))
+
+    def say(text: str) -> None:
+        console.print(f"[dim]{text}")
+
+    directory.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as closing:
+        room = Path(closing.enter_context(TemporaryDirectory(dir=directory.resolve())))
+        server = embedded_redis(room / "redis")
+        closing.callback(server.kill)
+        server.start()
+        redis = closing.enter_context(SyncRedis.from_url(server.url))
+        say(f"filling Redis with {accounts:,} accounts")
+        filled = asyncio.run(_fill(server.url, accounts))
+        _wait_for_rest(redis)
+        keys = room / "keys"
+        keys.write_text("\n".join(filled.keys))
+        api = closing.enter_context(running_api(server.url, room / "api.log"))
+        constant = closing.enter_context(running_constant(room / "constant.log"))
+        _check(api, filled)
+        bench = Bench(api, constant, redis, keys, connections, seconds)
+        say("each key's first request, then one at a time")
+        first, alone = bench.first(), bench.alone()
+        closed = bench.closed(turns, say)
+        rate = max(turn.measured.rate for turn in closed[USAGE]) / 2
+        say(f"everyone at {rate:,.0f} requests/s")
+        opened = {name: bench.open(name, rate) for name in (USAGE, CONSTANT, BYTES)}
+    results = Results(accounts, first, alone, closed, opened)
+    show(results, console)
+    moment = datetime.now(UTC)
+    path = directory / f"api-{moment:%Y%m%d-%H%M%S}.json"
+    document = {"at": moment.isoformat(timespec="seconds"), "titles": TITLES, **results.document()}
+    path.write_text(json.dumps(document, indent=1) + "\n")
+    console.print(f"written: {path}")
+
+
+async def _fill(url: str, accounts: int) -> Filled:
+    async with Redis.from_url(url) as redis:
+        return await fill(redis, accounts, int(time.time()))
+
+
+def _wait_for_rest(redis: SyncRedis) -> None:
+    """Until the server has written its file anew, which so much data at once makes it do."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        state = redis.info("persistence")
+        if not state["aof_rewrite_in_progress"] and not state["aof_rewrite_scheduled"]:
+            return
+        time.sleep(0.1)
+
+
+def _check(api: Serving, filled: Filled) -> None:
+    """What is measured must be the right answer."""
+    for key in (filled.keys[0], filled.keys[-1]):
+        request = urllib.request.Request(api.url + PATHS[USAGE], headers={"Authorization": f"Bearer {key}"})  # noqa: S310
+        with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own
+            if (body := answer.read()) != body_of(filled.totals):
+                raise RuntimeError(f"the API answers {body!r}, not the totals {filled.totals}")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,150 @@
+"""Asks a server, as fast as it answers or at a steady rate: `python -m bench.api.generate TASK`, a child process."""
+
+import asyncio
+import gc
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import count
+from pathlib import Path
+
+from bench.keep_alive import Connection, connect, get
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to ask for, and how.
+
+    Attributes:
+        url: of the server.
+        path: of the endpoint.
+        keys: a file with an API key a line; each request takes any of them.
+        connections: how many requests may be on their way at once.
+        seconds: for how long; 0: each key once, in order.
+        rate: requests per second, whether or not those before have been answered; 0: as fast as they are.
+        seed: makes the choice of keys.
+    """
+
+    url: str
+    path: str
+    keys: str
+    connections: int
+    seconds: float
+    rate: float = 0.0
+    seed: int = 1
+
+    def text(self) -> str:
+        """As a command-line argument."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came of it: `seconds` from the first request to the last answer; latencies in milliseconds.
+
+    A latency counts from the moment at which the request was to be sent. `late_ms` is by how much, at p99, the
+    generator itself was late; `core_share` what it took of a core.
+    """
+
+    answers: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+    late_ms: float
+    core_share: float
+
+    @property
+    def rate(self) -> float:
+        """Answers per second."""
+        return self.answers / self.seconds
+
+
+class Generator:
+    """Asks, and notes (intended, sent, answered) of every request."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        keys = Path(task.keys).read_text().split()
+        self._requests = [get(task.path, key) for key in keys]
+        self._rng = random.Random(task.seed)  # noqa: S311 - a load, not a secret
+        self.times: list[tuple[float, float, float]] = []
+
+    async def run(self) -> None:
+        """Until the task is done."""
+        task = self._task
+        connections = [await connect(task.url) for _ in range(task.connections)]
+        if task.rate:
+            await self._open_loop(connections)
+        else:
+            requests = self._any() if task.seconds else iter(self._requests)
+            until = time.monotonic() + task.seconds if task.seconds else float("inf")
+            await asyncio.gather(*(self._closed_loop(each, requests, until) for each in connections))
+        for each in connections:
+            each.close()
+
+    def _any(self) -> Iterator[bytes]:
+        choices, number = self._requests, len(self._requests)
+        return (choices[int(self._rng.random() * number)] for _ in count())
+
+    async def _closed_loop(self, connection: Connection, requests: Iterator[bytes], until: float) -> None:
+        for request in requests:
+            now = time.monotonic()
+            if now >= until:
+                return
+            await self._ask(connection, request, now)
+
+    async def _open_loop(self, connections: list[Connection]) -> None:
+        """Each request has its moment. One that finds no connection free waits, and its latency grows by that."""
+        due: asyncio.Queue[float | None] = asyncio.Queue()
+        requests = self._any()
+        serving = [asyncio.create_task(self._serve(each, due, requests)) for each in connections]
+        start = time.monotonic()
+        for number in range(round(self._task.rate * self._task.seconds)):
+            intended = start + number / self._task.rate
+            if (early := intended - time.monotonic()) > 0:
+                await asyncio.sleep(early)
+            due.put_nowait(intended)
+        for _ in connections:
+            due.put_nowait(None)
+        await asyncio.gather(*serving)
+
+    async def _serve(self, connection: Connection, due: "asyncio.Queue[float | None]", requests: Iterator[bytes]) -> None:
+        while (intended := await due.get()) is not None:
+            await self._ask(connection, next(requests), intended)
+
+    async def _ask(self, connection: Connection, request: bytes, intended: float) -> None:
+        sent = time.monotonic()
+        answer = await connection.ask(request)
+        if answer.status != 200:  # noqa: PLR2004 - OK
+            raise RuntimeError(f"{answer.status} {answer.body.decode(errors='replace')}")
+        self.times.append((intended, sent, answer.at))
+
+
+def summary(times: list[tuple[float, float, float]], cpu: float) -> Measured:
+    """Of (intended, sent, answered), at least one, and of the processor seconds that it took to ask."""
+    latencies = sorted(answered - intended for intended, _, answered in times)
+    late = sorted(sent - intended for intended, sent, _ in times)
+    seconds = max(answered for _, _, answered in times) - times[0][0]
+    shown = (1000 * _at(latencies, share) for share in (0.5, 0.99, 1.0))
+    return Measured(len(times), seconds, *shown, 1000 * _at(late, 0.99), cpu / seconds)
+
+
+def _at(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def main() -> None:
+    """Does the task of the command line, and prints what was measured."""
+    generator = Generator(Task(**json.loads(sys.argv[1])))
+    gc.disable()  # its pauses would be taken for the server's
+    before = time.process_time()
+    asyncio.run(generator.run())
+    print(json.dumps(asdict(summary(generator.times, time.process_time() - before))))  # noqa: T201 - the answer
+
+
+if __name__ == "__main__":
+    main()

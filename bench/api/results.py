@@ -1,0 +1,60 @@
+"""What one run found of the API, and the targets that it is held to."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bench.api.measuring import BYTES, CONSTANT, USAGE, Turn
+from bench.results import Target
+from bench.spread import Spread, spread
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Everything that was measured; `first` and `alone` are of one request at a time."""
+
+    accounts: int
+    first: Turn
+    alone: Turn
+    closed: dict[str, list[Turn]]
+    opened: dict[str, Turn]
+
+    def rate(self, name: str) -> Spread:
+        """Requests per second."""
+        return spread([turn.measured.rate for turn in self.closed[name]])
+
+    def ratio(self, other: str) -> Spread:
+        """The API's rate over another's, turn by turn."""
+        pairs = zip(self.closed[USAGE], self.closed[other], strict=True)
+        return spread([ours.measured.rate / theirs.measured.rate for ours, theirs in pairs])
+
+    def targets(self) -> list[Target]:
+        """All of them."""
+        ratio, p99, trips = self.ratio(CONSTANT).median, self.opened[USAGE].measured.p99_ms, trips_of(self.alone)
+        return [
+            Target("at least 50 % of an endpoint that returns a constant", ratio, ratio >= 0.5),
+            Target("p99 under 10 ms at half of the most", p99, p99 < 10),
+            Target("at most 2 trips to Redis", trips, trips <= 2),
+        ]
+
+    def document(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "accounts": self.accounts,
+            "first": asdict(self.first),
+            "alone": asdict(self.alone),
+            "closed": {name: [asdict(turn) for turn in turns] for name, turns in self.closed.items()},
+            "open": {name: asdict(turn) for name, turn in self.opened.items()},
+            "rates": {name: self.rate(name)._asdict() for name in self.closed},
+            "api_over": {name: self.ratio(name)._asdict() for name in (CONSTANT, BYTES)},
+            "targets": [target._asdict() for target in self.targets()],
+        }
+
+
+def trips_of(turn: Turn) -> float:
+    """Trips to Redis per request."""
+    return turn.used.trips / turn.measured.answers
+
+
+def scripts_of(turn: Turn) -> float:
+    """Scripts that Redis ran per request."""
+    return turn.used.scripts / turn.measured.answers

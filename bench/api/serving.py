@@ -1,0 +1,104 @@
+"""The servers that are asked, each a process of its own, and what they have used."""
+
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from redis import Redis
+
+from bench.aggregator_process import cpu_seconds
+from bench.api.fill import PARTITIONS
+from local.servers.ports import free_port
+from local.servers.process import Command, ServerProcess
+
+ANSWER_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A running server."""
+
+    url: str
+    process: psutil.Process
+
+
+@contextmanager
+def running_api(redis_url: str, log: Path) -> Iterator[Serving]:
+    """`python -m api`, without a limit for a key, while the context lasts."""
+    port = free_port()
+    env = {name: value for name, value in os.environ.items() if not name.startswith("BILLING_")} | {
+        "BILLING_REDIS_URL": redis_url,
+        "BILLING_PARTITIONS": str(PARTITIONS),
+        "BILLING_RATE_LIMIT": "0",
+        "BILLING_HTTP_PORT": str(port),
+    }
+    with _running("api", Command([sys.executable, "-m", "api"], log, env), port) as serving:
+        yield serving
+
+
+@contextmanager
+def running_constant(log: Path) -> Iterator[Serving]:
+    """The reference, while the context lasts."""
+    port = free_port()
+    command = Command([sys.executable, "-m", "bench.api.constant", str(port)], log)
+    with _running("the reference", command, port) as serving:
+        yield serving
+
+
+@contextmanager
+def _running(name: str, command: Command, port: int) -> Iterator[Serving]:
+    url = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        try:
+            with urllib.request.urlopen(f"{url}/healthz", timeout=ANSWER_SECONDS):  # noqa: S310 - our own
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    process = ServerProcess(name, command, answers)
+    try:
+        process.start()
+        yield Serving(url, psutil.Process(process.pid))
+    finally:
+        process.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What had been used up to a moment: processor seconds of a server and of Redis; scripts and trips of Redis.
+
+    A trip is a read of Redis from a connection: however many commands came with it.
+    """
+
+    server: float
+    redis: float
+    scripts: int
+    trips: int
+
+    def since(self, before: "Used") -> "Used":
+        """What was used between two moments."""
+        return Used(
+            self.server - before.server,
+            self.redis - before.redis,
+            self.scripts - before.scripts,
+            self.trips - before.trips - 1,  # the reading itself, in one trip
+        )
+
+
+def used(serving: Serving, redis: Redis) -> Used:
+    """As of now."""
+    pipeline = redis.pipeline(transaction=False)
+    for section in ("cpu", "commandstats", "stats"):
+        pipeline.info(section)
+    cpu, commands, stats = pipeline.execute()
+    calls = sum(commands.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("evalsha", "eval"))
+    seconds = cpu["used_cpu_user"] + cpu["used_cpu_sys"]
+    return Used(cpu_seconds(serving.process), seconds, calls, stats["total_reads_processed"])

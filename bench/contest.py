@@ -1,0 +1,107 @@
+"""Everybody counts the same preloaded topic, in turns: first each once, then each again."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from redis import Redis
+
+from bench.aggregator_process import Counters, Reading, cpu_seconds, running_aggregator
+from bench.servers import PARTITIONS, Servers
+from bench.task import Outcome, Task
+from bench.topic import preload
+from runtime.settings import KafkaSettings
+from runtime.topics import TopicNames
+
+BENCH_PYTHON = Path(".venv-bench/bin/python")
+LONGEST_SECONDS = 300.0
+POLL_SECONDS = 0.02
+RAW, BARE, OURS, REFOLD, FAUST, QUIX = "getmany", "bare", "aggregator", "refold", "faust", "quix"
+_MODULES = {RAW: "raw", BARE: "bare", FAUST: "faust_events", QUIX: "quix_events"}
+
+
+def median_rate(outcomes: Sequence[Outcome]) -> float:
+    """Events per second."""
+    return median(outcome.rate for outcome in outcomes)
+
+
+@dataclass(slots=True)
+class Contest:
+    """Runs contestants over one topic of `events` events, `slow_events` for those that ask Redis about each event."""
+
+    servers: Servers
+    events: int
+    slow_events: int
+    settings: KafkaSettings = field(init=False)
+    distinct: int = 0
+
+    def __post_init__(self) -> None:
+        self.settings = KafkaSettings(
+            kafka_bootstrap_servers=self.servers.kafka, topic_prefix="contest-", partitions=PARTITIONS
+        )
+
+    def run(self, repetitions: int, say: Callable[[str], None]) -> dict[str, list[Outcome]]:
+        """The outcomes by contestant. Redis is flushed before each."""
+        say(f"writing {self.events} events")
+        self.distinct = preload(self.settings, self.events)
+        outcomes: dict[str, list[Outcome]] = {}
+        for turn in range(repetitions):
+            for name in (RAW, BARE, OURS, FAUST, QUIX):
+                if name == QUIX and not BENCH_PYTHON.exists():
+                    continue
+                say(f"{turn + 1}/{repetitions}: {name}")
+                with Redis.from_url(self.servers.redis_url) as redis:
+                    redis.flushall()
+                    for part, outcome in (self._ours(redis) if name == OURS else {name: self._child(name)}).items():
+                        outcomes.setdefault(part, []).append(outcome)
+        return outcomes
+
+    def _child(self, name: str) -> Outcome:
+        slow = name in (FAUST, QUIX)
+        task = Task(
+            self.servers.kafka,
+            TopicNames(self.settings.topic_prefix).usage,
+            PARTITIONS,
+            self.slow_events if slow else self.events,
+            self.servers.redis_url,
+            f"{name}:",
+        )
+        python = BENCH_PYTHON if name == QUIX else sys.executable
+        ran = subprocess.run(
+            [python, "-m", f"bench.contestants.{_MODULES[name]}", task.text()],
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_SECONDS,
+            check=False,
+        )
+        if ran.returncode:
+            raise RuntimeError(f"{name} ended with {ran.returncode}:\n{ran.stderr[-2000:]}")
+        return Outcome.parse(ran.stdout)
+
+    def _ours(self, redis: Redis) -> dict[str, Outcome]:
+        """The first fold of the topic, then the whole fold again after a flush of Redis under the running process."""
+        counters = Counters(redis, PARTITIONS)
+        with running_aggregator(self.servers, self.settings) as process:
+
+            def fold() -> Outcome:
+                since: tuple[Reading, float] | None = None
+                for reading in counters.watch(POLL_SECONDS, self.events):
+                    if since is None and reading.total:
+                        since = reading, cpu_seconds(process)
+                if since is None:
+                    raise RuntimeError("everything was counted between two looks: give it more events")
+                self._check(reading)
+                first, cpu = since
+                return Outcome(reading.total - first.total, reading.at - first.at, cpu_seconds(process) - cpu)
+
+            first = fold()
+            counters.wait_ready()
+            redis.flushall()
+            return {OURS: first, REFOLD: fold()}
+
+    def _check(self, reading: Reading) -> None:
+        if (reading.total, reading.counted) != (self.events, self.distinct):
+            raise RuntimeError(f"{self.distinct} of {self.events} had to be counted: {reading}")

@@ -1,0 +1,34 @@
+"""What the idiomatic contestants do with each event: SADD to know duplicates, HINCRBY to count."""
+
+from typing import NamedTuple
+
+from metering.bucket import hour_of
+from metering.event import UsageEvent, read_event
+from metering.span import DAY_HOURS
+
+SETS = 256
+
+
+class Increment(NamedTuple):
+    """One event as the two commands' arguments."""
+
+    seen_key: str
+    member: int
+    hash_key: str
+    field: int
+    quantity: int
+
+
+def increment_of(prefix: str, value: bytes, append_ms: int) -> Increment | None:
+    """None for a record that can't be counted."""
+    event = read_event(value, append_ms)
+    if not isinstance(event, UsageEvent):
+        return None
+    day, hour = divmod(hour_of(event.time), DAY_HOURS)
+    return Increment(
+        f"{prefix}seen:{event.member % SETS}",
+        event.member,
+        f"{prefix}{event.account}:{day}",
+        event.meter * DAY_HOURS + hour,
+        event.quantity,
+    )

@@ -1,0 +1,77 @@
+"""What one run found, and the targets that it is held to."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from bench.contest import BARE, FAUST, OURS, RAW, REFOLD
+from bench.freshness import Freshness
+from bench.memory import MemoryUse
+from bench.spread import Spread, spread
+from bench.task import Outcome
+
+SLOW_RATE, STEADY_RATE = 10.0, 1000.0  # events per second
+TARGET_IDENTITIES = 1_000_000  # a set's fixed part weighs more in a smaller block
+
+
+class Target(NamedTuple):
+    """A bound and what was measured against it."""
+
+    text: str
+    measured: float
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Everything that was measured; what a run left out is empty or None."""
+
+    outcomes: dict[str, list[Outcome]]
+    memory: MemoryUse | None
+    freshness: list[Freshness]
+
+    def rates(self) -> dict[str, Spread]:
+        """Events per second, by contestant."""
+        return {name: spread([outcome.rate for outcome in each]) for name, each in self.outcomes.items()}
+
+    def ratio(self, other: str) -> Spread:
+        """The aggregator's rate over another's, turn by turn."""
+        pairs = zip(self.outcomes[OURS], self.outcomes[other], strict=True)
+        return spread([ours.rate / theirs.rate for ours, theirs in pairs])
+
+    def at_rate(self, rate: float) -> Freshness | None:
+        """The freshness at a rate, if it was measured."""
+        return next((each for each in self.freshness if each.rate == rate), None)
+
+    def targets(self) -> list[Target]:
+        """The targets that this run can speak of."""
+        found = []
+        if self.outcomes:
+            for other, least, text in (
+                (RAW, 0.15, "at least 15 % of a consumer that does nothing"),
+                (BARE, 0.8, "at least 80 % of the same job without Faust"),
+                (FAUST, 10, "at least 10 times idiomatic Faust"),
+            ):
+                ratio = self.ratio(other).median
+                found.append(Target(text, ratio, ratio >= least))
+            rate = self.rates()[REFOLD].median
+            found.append(Target("a rebuild of at least 60,000 events/s", rate, rate >= 60_000))
+        if self.memory and self.memory.identities >= TARGET_IDENTITIES:
+            size = self.memory.bytes_per_identity
+            found.append(Target("at most 9 bytes to know a duplicate by", size, size <= 9))
+        if slow := self.at_rate(SLOW_RATE):
+            found.append(Target("p99 under 100 ms at 10 events/s", slow.p99_ms, slow.p99_ms < 100))
+        if steady := self.at_rate(STEADY_RATE):
+            found.append(Target("under 30 % of a core at 1,000 events/s", steady.core_share, steady.core_share < 0.3))
+        return found
+
+    def document(self) -> dict[str, Any]:
+        """For JSON."""
+        ratios = {other: self.ratio(other)._asdict() for other in self.outcomes if other not in (OURS, REFOLD)}
+        return {
+            "outcomes": {name: [asdict(outcome) for outcome in each] for name, each in self.outcomes.items()},
+            "rates": {name: rate._asdict() for name, rate in self.rates().items()},
+            "aggregator_over": ratios,
+            "memory": asdict(self.memory) if self.memory else None,
+            "freshness": [asdict(each) for each in self.freshness],
+            "targets": [target._asdict() for target in self.targets()],
+        }

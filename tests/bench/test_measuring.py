@@ -1,0 +1,58 @@
+"""How the benchmarks make their load and read their figures."""
+
+import pytest
+
+from bench.aggregator_process import Reading
+from bench.freshness import Freshness, latencies
+from bench.load import events
+from bench.results import Results
+from bench.spread import spread
+from bench.task import Outcome
+from metering.event import UsageEvent, read_event
+
+NOW = 1_780_000_000
+
+
+def test_the_load_is_the_same_every_time_and_can_be_counted() -> None:
+    """Each event is valid at the moment that it is made for; a few are repeated."""
+    load = list(events(2000, now=NOW))
+
+    assert load == list(events(2000, now=NOW))
+    assert all(isinstance(read_event(value, NOW * 1000), UsageEvent) for _, value in load)
+    assert 0 < len(load) - len(set(load)) < 100
+
+
+def test_an_event_is_counted_once_its_shard_has_read_as_many() -> None:
+    """By the first look that says so; shards are told apart, and what was there before is left out."""
+    readings = [_reading(0.0, (5, 0)), _reading(1.5, (6, 0)), _reading(2.0, (7, 1))]
+
+    assert list(latencies([[1.0, 1.25], [1.75]], readings)) == [0.5, 0.75, 0.25]
+
+
+def test_spread() -> None:
+    """Median, least, most."""
+    assert spread([3.0, 1.0, 2.0]) == (2.0, 1.0, 3.0)
+
+
+@pytest.mark.parametrize(("bare", "met"), [(1000, True), (1300, False)])
+def test_a_target_is_judged_by_the_ratio_within_a_turn(bare: int, met: bool) -> None:
+    """The aggregator's rate over the other's of the same turn, whatever the machine did between turns."""
+    outcomes = {
+        "aggregator": [Outcome(1000, 1.0, 1.0), Outcome(1000, 2.0, 1.0)],
+        "bare": [Outcome(bare, 1.0, 1.0), Outcome(bare, 2.0, 1.0)],
+        "getmany": [Outcome(5000, 1.0, 1.0), Outcome(5000, 2.0, 1.0)],
+        "faust": [Outcome(20, 1.0, 1.0), Outcome(20, 2.0, 1.0)],
+        "refold": [Outcome(1000, 1.0, 1.0), Outcome(1000, 2.0, 1.0)],
+    }
+    results = Results(outcomes, None, [Freshness(10, 100, 5.0, 20.0, 30.0, 0.05)])
+
+    judged = {target.text: target.met for target in results.targets()}
+
+    assert judged["at least 80 % of the same job without Faust"] is met
+    assert judged["at least 10 times idiomatic Faust"]
+    assert judged["p99 under 100 ms at 10 events/s"]
+    assert not judged["a rebuild of at least 60,000 events/s"]
+
+
+def _reading(at: float, read: tuple[int, ...]) -> Reading:
+    return Reading(at, read, 0, 0, 0)
