@@ -1,0 +1,51 @@
+"""What must become of every record of the usage log, judged by what its publisher knows of it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from kafka.partitioner.default import murmur2
+
+from tests.chaos.verdict import Fates
+from tests.support.stack import LoggedRecord, Origin
+
+USAGE_TOPIC = "usage.events"
+_POSITIVE = 0x7FFFFFFF
+
+
+def home_of(account: str, partitions: int) -> int:
+    """The account's partition by Kafka's own hash, as kafka-python has it."""
+    return (murmur2(account.encode()) & _POSITIVE) % partitions
+
+
+def log_fates(
+    log: Iterable[LoggedRecord], rejects: Mapping[bytes, str], partitions: int
+) -> tuple[dict[int, Fates], dict[Origin, str]]:
+    """Each partition's records by fate, and the reason of each that is rejected.
+
+    Args:
+        log: the records, those of a partition in their order.
+        rejects: the reasons of those that can't be counted, by their bytes.
+        partitions: how many there are.
+    """
+    counts: dict[int, Counter[str]] = {partition: Counter() for partition in range(partitions)}
+    letters: dict[Origin, str] = {}
+    seen: set[str] = set()
+    for record in log:
+        if (reason := rejects.get(record.value)) is not None:
+            letters[USAGE_TOPIC, record.partition, record.offset] = reason
+            fate = "dead"
+        else:
+            fate = _fate(record, seen, partitions)
+        counts[record.partition].update(("read", fate))
+    return {partition: Fates(**counted) for partition, counted in counts.items()}, letters
+
+
+def _fate(record: LoggedRecord, seen: set[str], partitions: int) -> str:
+    event = json.loads(record.value)
+    if home_of(event["subject"], partitions) != record.partition:
+        return "rerouted"
+    if event["id"] in seen:
+        return "duplicate"
+    seen.add(event["id"])
+    return "counted"

@@ -1,0 +1,82 @@
+"""What was published, as its publisher knows it: every event once, from the moment that it is acknowledged."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Lock
+
+METERS = ("sms.send", "sms.receive", "voice.outbound", "voice.inbound", "voice.ai", "did.monthly")
+SOURCE = "/chaos"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One billable action; `time` is a whole second."""
+
+    id: str
+    account: str
+    meter: str
+    quantity: int
+    time: datetime
+
+    def as_event(self) -> dict[str, object]:
+        """As CloudEvents 1.0 writes it."""
+        return {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": SOURCE,
+            "type": self.meter,
+            "subject": self.account,
+            "time": self.time.isoformat(),
+            "data": {"quantity": self.quantity},
+        }
+
+
+Place = tuple[str, str]  # account, meter
+
+
+class Truth:
+    """Told by several threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._acknowledged: dict[str, Usage] = {}
+        self.rejects: dict[bytes, str] = {}
+        """What can't be counted, by its bytes: the reason."""
+
+    def acknowledge(self, usage: Usage) -> None:
+        """Kafka has it, or the spool that will bring it there; again changes nothing."""
+        with self._lock:
+            self._acknowledged[usage.id] = usage
+
+    def ids(self) -> set[str]:
+        """Every event."""
+        with self._lock:
+            return set(self._acknowledged)
+
+    def whole(self) -> Counter[Place]:
+        """Units by account and meter."""
+        return self._sum(None)
+
+    def month(self, now: datetime) -> Counter[Place]:
+        """The same, of the calendar month (UTC) alone."""
+        return self._sum((now.year, now.month))
+
+    def _sum(self, month: tuple[int, int] | None) -> Counter[Place]:
+        units: Counter[Place] = Counter()
+        with self._lock:
+            for usage in self._acknowledged.values():
+                if month in {None, (usage.time.year, usage.time.month)}:
+                    units[usage.account, usage.meter] += usage.quantity
+        return units
+
+
+def utc_now() -> datetime:
+    """Now, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def shown(units: Mapping[Place, int], account: str) -> dict[str, int]:
+    """An account's units, with a zero for each meter that was not used."""
+    return {meter: units.get((account, meter), 0) for meter in METERS}
