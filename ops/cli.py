@@ -23,7 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("ops.status", "Show how every shard stands, and what needs a person."),
     "verify": ("ops.verify", "Count the usage log once more, and compare with Redis."),
     "rebuild": ("ops.rebuild", "Clear shards, and let them be folded again from Kafka."),
-    "stripe": ("ops.stripe", "Prepare Stripe."),
+    "stripe": ("ops.stripe.command", "Prepare Stripe, and look after the rows that wait for a person."),
+    "explain": ("ops.explain.command", "Show the usage events behind a row at Stripe."),
     "stripe-double": ("ops.stripe_double", "Serve a stand-in for Stripe."),
 }
 

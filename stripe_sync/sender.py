@@ -96,10 +96,10 @@ class StripeSide:
 
 
 class Sender:
-    """Sends rows: at most so many calls a second, and one at a time per customer and meter (Stripe's limit).
+    """Sends rows: at most so many a second, and one at a time per customer and meter (Stripe's limit).
 
-    `admit` waits until the rate limit lets one more call through; `jitter` gives 0 to 1; `called` is told of each
-    answer and the seconds it took.
+    `admit` waits until the rate limit lets one more row through; `jitter` gives 0 to 1; `called` is told of each
+    answer and the seconds it took. `lanes` is off for the stream: one at a time is a rule of the single endpoints.
     """
 
     def __init__(
@@ -111,7 +111,9 @@ class Sender:
         admit: Admit,
         jitter: Callable[[], float] = random.random,
         called: Callable[[Outcome, float], None] = lambda _outcome, _seconds: None,
+        lanes: bool = True,
     ) -> None:
+        self._one_at_a_time = lanes
         self._called = called
         self._stripe = stripe_side
         self._clock = clock
@@ -168,6 +170,8 @@ class Sender:
 
     def _lane(self, row: Row) -> asyncio.Lock:
         """The lock of a customer and meter, forgotten once nobody holds or awaits it."""
+        if not self._one_at_a_time:
+            return asyncio.Lock()
         return self._lanes.setdefault((row.customer, row.meter), asyncio.Lock())
 
     def _now(self) -> Now:

@@ -15,7 +15,9 @@ from runtime.monitor import Pulse
 from runtime.redis import check_server, connect
 from runtime.topics import TopicNames
 from stripe_sync.claims import Claims, ClaimsReader
+from stripe_sync.comparing import Comparing
 from stripe_sync.group import group_consumer, until_stopped
+from stripe_sync.hourly import Accompanied
 from stripe_sync.log import KafkaPushLog
 from stripe_sync.metrics import StripeSyncMetrics
 from stripe_sync.ownership import Ownership
@@ -26,9 +28,10 @@ from stripe_sync.sender import Sender, StripeSide
 from stripe_sync.settings import StripeSyncSettings
 from stripe_sync.shard_worker import ShardWorker, Surroundings
 from stripe_sync.start_check import checked_meters, stripe_identity
-from stripe_sync.stripe_client import SingleTransport, make_client
+from stripe_sync.stripe_client import make_client
 from stripe_sync.summaries import StripeSummaries
 from stripe_sync.tasks import end_tasks
+from stripe_sync.transport_choice import chosen_transport
 
 IDLE_BEAT_SECONDS = 5.0
 APPEND_TIMEOUT_MS = 30_000
@@ -43,6 +46,7 @@ async def serve(settings: StripeSyncSettings, stop: asyncio.Event, pulse: Pulse,
     """
     clock, client = SystemClock(), make_client(settings)
     identity, meter_ids = await stripe_identity(client, settings), await checked_meters(client)
+    transport = await chosen_transport(settings, client, clock)
     topics, claims = TopicNames(settings.topic_prefix), Claims(settings.partitions)
     async with AsyncExitStack() as closing:
         redis = connect(settings)
@@ -60,18 +64,22 @@ async def serve(settings: StripeSyncSettings, stop: asyncio.Event, pulse: Pulse,
         push_log = KafkaPushLog(topics.pushes, consumer, producer, clock)
         metrics = StripeSyncMetrics(registry, clock, settings.alarm_distances, lambda: push_log.skew_seconds)
         metrics.watch_disputes(lambda: len(claims.disputed()))
+        comparing = Comparing(settings, topics.pushes, redis, clock, metrics.missing)
+        closing.push_async_callback(comparing.stop)
+        await comparing.start()
         rate = RateShare(settings.stripe_rate_limit, settings.partitions)
         admit = metrics.timed(rate.admit)
         pace = Pace(settings.push_interval_seconds, settings.finalization_grace_seconds)
         summaries = StripeSummaries(client, meter_ids)
-        stripe_side = StripeSide(SingleTransport(client), summaries)
-        sender = Sender(stripe_side, clock, grace=pace.grace, admit=admit, called=metrics.called)
+        lanes = settings.stripe_transport == "single"
+        stripe_side = StripeSide(transport, summaries)
+        sender = Sender(stripe_side, clock, grace=pace.grace, admit=admit, called=metrics.called, lanes=lanes)
         surroundings = Surroundings(claims.is_sole, metrics.shard, pulse.beat)
 
-        def make_worker(number: int) -> ShardWorker:
+        def make_worker(number: int) -> Accompanied:
             push_log.forget(number)
             shard = ledger.shard(number)
-            return ShardWorker(
+            worker = ShardWorker(
                 shard,
                 push_log,
                 sender,
@@ -82,9 +90,11 @@ async def serve(settings: StripeSyncSettings, stop: asyncio.Event, pulse: Pulse,
                 reissuer=Reissuer(shard, identity, summaries, clock, grace=pace.grace, admit=admit),
                 surroundings=surroundings,
             )
+            return Accompanied(worker, comparing.beside(shard, summaries, meter_ids))
 
         def released(owned: set[int], given_up: set[int]) -> None:
             rate.own(len(owned))
+            comparing.own(len(owned))
             metrics.release(given_up)
 
         ownership = Ownership(make_worker, released, clock)

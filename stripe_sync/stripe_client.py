@@ -5,10 +5,10 @@ from typing import Protocol
 import stripe
 
 from metering.outcome import Ambiguous, Delivered, Outcome
-from metering.rfc3339 import from_unix
 from metering.row import Row
 from runtime.settings import StripeSettings
 from runtime.stripe import connect
+from stripe_sync.event_body import event_body
 from stripe_sync.outcomes import outcome_of
 
 CALL_TIMEOUT_SECONDS = 30.0
@@ -36,14 +36,7 @@ class SingleTransport:
     async def send(self, row: Row, identifier: str) -> Outcome:
         """Sends the row's frozen body: the same bytes each time."""
         try:
-            event = await self._client.v2.billing.meter_events.create_async(
-                {
-                    "event_name": row.meter,
-                    "identifier": identifier,
-                    "payload": {"stripe_customer_id": row.customer, "value": str(row.value)},
-                    "timestamp": from_unix(row.timestamp),
-                }
-            )
+            event = await self._client.v2.billing.meter_events.create_async(event_body(row, identifier))
         except (stripe.StripeError, ValueError) as error:  # stripe-python raises ValueError for bytes that are no text
             return outcome_of(error)
         if getattr(event, "identifier", None) != identifier:  # a 200 of whatever stands between us and Stripe

@@ -1,12 +1,13 @@
-"""What Stripe's event summaries say of one customer, meter and minute."""
+"""What Stripe's event summaries say of a customer and meter."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import stripe
 
 from metering.row import Row
 
 MINUTE_SECONDS = 60
+_PAGE = 100  # Stripe's most
 
 
 class Summaries(Protocol):
@@ -27,8 +28,35 @@ class StripeSummaries:
     async def units(self, row: Row) -> int:
         """Sums the minute that contains the row's timestamp."""
         start = row.timestamp // MINUTE_SECONDS * MINUTE_SECONDS
+        return await self.total(row.customer, row.meter, start, start + MINUTE_SECONDS)
+
+    async def total(self, customer: str, meter: str, start: int, end: int) -> int:
+        """The units of [start, end), whole minutes in Unix seconds.
+
+        Raises:
+            stripe.StripeError: Stripe can't tell.
+        """
         page = await self._client.v1.billing.meters.event_summaries.list_async(
-            self._meter_ids[row.meter],
-            {"customer": row.customer, "start_time": start, "end_time": start + MINUTE_SECONDS},
+            self._meter_ids[meter], {"customer": customer, "start_time": start, "end_time": end}
         )
         return sum(round(summary.aggregated_value) for summary in page.data)
+
+    async def windows(
+        self, customer: str, meter: str, start: int, end: int, window: Literal["hour", "day"]
+    ) -> dict[int, int]:
+        """The units of each UTC hour or day of [start, end) that has any, by its first second.
+
+        Raises:
+            stripe.StripeError: Stripe can't tell.
+        """
+        page = await self._client.v1.billing.meters.event_summaries.list_async(
+            self._meter_ids[meter],
+            {
+                "customer": customer,
+                "start_time": start,
+                "end_time": end,
+                "value_grouping_window": window,
+                "limit": _PAGE,
+            },
+        )
+        return {each.start_time: round(each.aggregated_value) async for each in page.auto_paging_iter()}

@@ -1,0 +1,63 @@
+"""`billing explain`: from a row at Stripe back to the events that it is made of."""
+
+import json
+import re
+import sys
+from typing import Annotated
+
+import typer
+
+from local.stack.display import make_display
+from metering.partition import partition_of
+from ops.account_change import check_account_id, parse_time
+from ops.errors import OpsError
+from ops.explain.explaining import Explainer
+from ops.explain.showing import explanation_json, print_explanation
+from ops.ledger_access import ledger_settings
+from ops.log_reading import LogReader
+from ops.stack_env import StackDir
+from runtime.topics import TopicNames
+
+LEAST_DIGITS = 8
+EXPLAINED, NOT_EXPLAINED = 0, 1
+_IDENTIFIER = re.compile(rf"[0-9a-f]{{{LEAST_DIGITS},64}}")
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def explain(
+    identifier: Annotated[str, typer.Argument(metavar="IDENTIFIER", help="A meter event's, or its beginning.")],
+    *,
+    account: Annotated[str | None, typer.Option(help="Whose it is: only this account's shard is searched.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="It was prepared then or later, RFC 3339; default: ever.")
+    ] = None,
+    events: Annotated[int, typer.Option(min=0, help="How many events to show, the last.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: everything.")] = False,
+    directory: StackDir = None,
+) -> None:
+    """Show a row, what the push log says of it, and the usage events that its quantity is the sum of.
+
+    Exit code 0: the events bring exactly the row's units; 1: they do not, with the reason.
+    """
+    if not _IDENTIFIER.fullmatch(identifier):
+        raise OpsError(f"{identifier!r} is no identifier: give at least {LEAST_DIGITS} of its 64 hexadecimal digits")
+    settings = ledger_settings(directory)
+    shards = list(range(settings.partitions))
+    if account is not None:
+        check_account_id(account)
+        shards = [partition_of(account, settings.partitions)]
+    since_ms = None if since is None else parse_time("--since", since) * 1000
+    display = make_display(sys.stderr)
+    try:
+        with LogReader(settings) as reader:
+            explainer = Explainer(reader, TopicNames(settings.topic_prefix), settings.partitions, display.status)
+            explanation = explainer.explain(identifier, shards, since_ms)
+    finally:
+        display.status("")
+    if as_json:
+        typer.echo(json.dumps(explanation_json(explanation), indent=2))
+    else:
+        print_explanation(explanation, events)
+    raise typer.Exit(NOT_EXPLAINED if explanation.lacking else EXPLAINED)

@@ -1,0 +1,84 @@
+"""Showing an explanation: for people, and for programs."""
+
+from itertools import islice
+from typing import Any
+
+import typer
+
+from metering.bucket import start_of
+from metering.rfc3339 import from_unix
+from ops.explain.explaining import Explanation
+from ops.safe_text import visible
+from ops.shown_table import print_table
+from ops.table_text import columns
+
+TEXT_WIDTH = 60
+
+
+def print_explanation(explanation: Explanation, most_events: int) -> None:
+    """Prints the row, its records, and the last events behind it."""
+    found, row = explanation.story.found, explanation.story.found.row
+    facts = [
+        ("identifier", found.identifier),
+        ("account", row.account),
+        ("customer", row.customer),
+        ("meter", row.meter),
+        ("bucket", f"{from_unix(start_of(row.hour))}, units {row.start} to {row.end}"),
+        ("value", str(row.value)),
+        ("timestamp", from_unix(row.timestamp) + (" (carried forward)" if row.carried else "")),
+    ]
+    for line in columns(facts):
+        typer.echo(line)
+    typer.echo("\npush log:")
+    print_table(
+        ("OFFSET", "TIME", "IDENTIFIER", "WHAT"),
+        [
+            (f"{entry.partition}/{entry.offset}", _time(entry.append_ms), entry.identifier[:12], visible(entry.what))
+            for entry in explanation.story.entries
+        ],
+    )
+    typer.echo("\nusage log:")
+    _print_events(explanation, most_events)
+    if explanation.lacking:
+        typer.echo(f"NOT EXPLAINED: {explanation.lacking}")
+    else:
+        typer.echo(f"events: {len(explanation.events)}, units: {explanation.units}: all of the row's {row.value}")
+
+
+def explanation_json(explanation: Explanation) -> dict[str, Any]:
+    """The same, whole. `append_ms`: Unix milliseconds."""
+    found = explanation.story.found
+    return {
+        "identifier": found.identifier,
+        "shard": found.partition,
+        "row": found.row.model_dump(),
+        "value": found.row.value,
+        "usage_fence": explanation.story.usage_fence,
+        "records": [entry._asdict() for entry in explanation.story.entries],
+        "events": [event._asdict() for event in explanation.events],
+        "units": explanation.units,
+        "explained": not explanation.lacking,
+        "lacking": explanation.lacking or None,
+    }
+
+
+def _print_events(explanation: Explanation, most: int) -> None:
+    left_out = max(0, len(explanation.events) - most)
+    rows = [
+        (
+            f"{event.partition}/{event.offset}",
+            visible(event.event_id, TEXT_WIDTH),
+            visible(event.source, TEXT_WIDTH),
+            visible(event.time),
+            str(event.quantity),
+        )
+        for event in islice(explanation.events, left_out, None)
+    ]
+    if rows:
+        print_table(("OFFSET", "ID", "SOURCE", "TIME", "QUANTITY"), rows, numbers=("QUANTITY",))
+    if left_out:
+        typer.echo(f"earlier events, not shown: {left_out}; --events shows more, --json all")
+
+
+def _time(milliseconds: int) -> str:
+    return from_unix(milliseconds // 1000)
