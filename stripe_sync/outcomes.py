@@ -2,7 +2,7 @@
 
 The table behind it: an identifier that Stripe knows already is delivery; 409 and 429 were not applied; whatever
 leaves open if Stripe took the row is ambiguous and is sent again, the same bytes; what Stripe will never take is
-parked; a key that Stripe does not accept stops the worker.
+parked; a key that Stripe does not accept, or an address that isn't Stripe's, stops the worker.
 """
 
 import math
@@ -11,6 +11,9 @@ import re
 import stripe
 
 from metering.outcome import Ambiguous, Delivered, Outcome, Park, ParkReason, RetryLater, Stop
+
+FAILURES = (stripe.StripeError, ValueError, AttributeError, TypeError)
+"""What stripe-python raises: its own errors, and others for answers that it can't make sense of."""
 
 _DUPLICATE_CODE = "duplicate_meter_event"
 _DUPLICATE_MESSAGE = re.compile(r"already exists with identifier")  # v1 has no code for it
@@ -35,7 +38,12 @@ def outcome_of(error: Exception) -> Outcome:
     if isinstance(error, stripe.TemporarySessionExpiredError | stripe.IdempotencyError):
         return RetryLater(type(error).__name__)
     if isinstance(error, stripe.StripeError) and error.http_status in {409, 429}:
-        return RetryLater(_code(error) or f"HTTP {error.http_status}", _retry_after(error))
+        return RetryLater(_limit(error), _retry_after(error))
+    if isinstance(error, stripe.StripeError) and error.http_status == 404 and _code(error) not in _PARK_CODES:
+        return Stop(
+            "what answers does not know Stripe's endpoints (404): check BILLING_STRIPE_API_BASE and "
+            f"BILLING_STRIPE_METER_EVENTS_BASE: {_detail(error)}"
+        )
     if isinstance(error, stripe.InvalidRequestError):
         return _refusal(error)
     return Ambiguous(f"{type(error).__name__}: {_detail(error)}")
@@ -53,10 +61,19 @@ def _code(error: stripe.StripeError) -> str | None:
     return error.code or getattr(getattr(error, "error", None), "code", None)
 
 
+def _limit(error: stripe.StripeError) -> str:
+    """What limits calls: Stripe names the limit of a 429 in a header."""
+    reason = _headers(error).get("stripe-rate-limited-reason")
+    return ", ".join(filter(None, (_code(error) or f"HTTP {error.http_status}", reason)))
+
+
+def _headers(error: stripe.StripeError) -> dict[str, str]:
+    return {name.lower(): value for name, value in dict(error.headers or {}).items()}
+
+
 def _retry_after(error: stripe.StripeError) -> float | None:
-    headers = {name.lower(): value for name, value in dict(error.headers or {}).items()}
     try:
-        seconds = float(headers["retry-after"])
+        seconds = float(_headers(error)["retry-after"])
     except (KeyError, ValueError):
         return None
     return max(0.0, seconds) if math.isfinite(seconds) else None

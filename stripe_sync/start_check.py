@@ -1,30 +1,43 @@
 """What must be true of Stripe before anything is sent."""
 
 import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import stripe
 
+from metering.outcome import Ambiguous, RetryLater, Stop
 from metering.push_log import StripeIdentity
+from runtime.clock import Clock, SystemClock
 from stripe_sync.errors import StripeStoppedError
 from stripe_sync.meters import list_meters, meter_faults
+from stripe_sync.outcomes import FAILURES, outcome_of
 from stripe_sync.settings import StripeSyncSettings
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+CLOCK = SystemClock()
+START_SECONDS = 60.0  # a question that Stripe has not answered by then ends the process: its supervisor starts another
+FIRST_DELAY_SECONDS = 1.0
+LAST_DELAY_SECONDS = 10.0
 
-async def stripe_identity(client: stripe.StripeClient, settings: StripeSyncSettings) -> StripeIdentity:
+
+async def stripe_identity(
+    client: stripe.StripeClient, settings: StripeSyncSettings, clock: Clock = CLOCK
+) -> StripeIdentity:
     """Whom this worker's rows are for.
 
     Raises:
         StripeStoppedError: there is no key, or Stripe does not accept it, or it may not read its account and none is
-            set.
+            set; or Stripe does not answer.
     """
     if not settings.stripe_api_key.get_secret_value():
         raise StripeStoppedError("BILLING_STRIPE_API_KEY is not set")
     account = settings.stripe_account
     if not account:
         try:
-            account = (await client.v1.accounts.retrieve_current_async()).id
+            account = (await answered(client.v1.accounts.retrieve_current_async, settings.stripe_api_base, clock)).id
         except (stripe.AuthenticationError, stripe.PermissionError) as error:
             raise StripeStoppedError(
                 f"Stripe does not tell whose key this is ({error.http_status}): check BILLING_STRIPE_API_KEY; for a "
@@ -33,15 +46,15 @@ async def stripe_identity(client: stripe.StripeClient, settings: StripeSyncSetti
     return StripeIdentity(namespace=settings.namespace, account=account, livemode=settings.stripe_livemode)
 
 
-async def checked_meters(client: stripe.StripeClient) -> dict[str, str]:
+async def checked_meters(client: stripe.StripeClient, address: str = "", clock: Clock = CLOCK) -> dict[str, str]:
     """The ids of the catalogue's meters by name.
 
     Raises:
         StripeStoppedError: a meter is missing or would bill something else than what is counted, or the key may not
-            see meters.
+            see meters; or Stripe does not answer.
     """
     try:
-        found = await list_meters(client)
+        found = await answered(lambda: list_meters(client), _address(client), clock)
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         raise StripeStoppedError(
             f"Stripe does not show its meters ({error.http_status}): check BILLING_STRIPE_API_KEY; a restricted key "
@@ -51,3 +64,36 @@ async def checked_meters(client: stripe.StripeClient) -> dict[str, str]:
     if faults:
         raise StripeStoppedError("Stripe's meters are not as they must be:\n  " + "\n  ".join(faults))
     return {name: meter.id for name, meter in found.items()}
+
+
+async def answered(ask: Callable[[], Awaitable[T]], address: str, clock: Clock) -> T:
+    """The answer to a question, which is asked again while Stripe can't be reached or is busy.
+
+    Raises:
+        stripe.AuthenticationError, stripe.PermissionError: the key is refused.
+        StripeStoppedError: there is no answer for a minute, or none that is Stripe's.
+    """
+    began, delay = clock.monotonic(), FIRST_DELAY_SECONDS
+    while True:
+        try:
+            return await ask()
+        except (stripe.AuthenticationError, stripe.PermissionError):
+            raise
+        except FAILURES as error:
+            why = _why_to_wait(error)
+        if clock.monotonic() - began >= START_SECONDS:
+            raise StripeStoppedError(f"Stripe at {address} does not answer for {START_SECONDS:.0f} s: {why}")
+        log.warning("Stripe at %s does not answer, asking again in %.0f s: %s", address, delay, why)
+        await clock.sleep(delay)
+        delay = min(2 * delay, LAST_DELAY_SECONDS)
+
+
+def _why_to_wait(error: Exception) -> str:
+    outcome = outcome_of(error)
+    match outcome:
+        case RetryLater(reason) | Ambiguous(reason):
+            return reason
+        case Stop(reason):
+            raise StripeStoppedError(reason) from error
+        case _:
+            raise StripeStoppedError(f"Stripe refuses a question at the start: {outcome}") from error

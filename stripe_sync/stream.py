@@ -91,29 +91,28 @@ class StreamTransport:
             _answer(rows, Ambiguous("the request was given up"))
 
     async def _deliver(self, rows: list[_Waiting]) -> None:
-        rows = [waiting for waiting in rows if not waiting.answer.done()]
-        if not rows:
-            return
-        outcome = await self._request(rows)
-        if outcome is None:
-            half = len(rows) // 2
-            await asyncio.gather(self._deliver(rows[:half]), self._deliver(rows[half:]))
-            return
-        _answer(rows, outcome)
-
-    async def _request(self, rows: list[_Waiting]) -> Outcome | None:
-        """One answer for all rows; None where one of several spoils the request."""
         try:
             session = await self._sessions.current()
         except NoSessionError as error:
-            return error.outcome
+            _answer(rows, error.outcome)
+            return
+        rows = [waiting for waiting in rows if not waiting.answer.done()]  # cancelled meanwhile
+        outcome = await self._request(session, rows) if rows else None
+        if outcome is not None:
+            _answer(rows, outcome)
+        elif len(rows) > 1:
+            half = len(rows) // 2
+            await asyncio.gather(self._deliver(rows[:half]), self._deliver(rows[half:]))
+
+    async def _request(self, session: Session, rows: list[_Waiting]) -> Outcome | None:
+        """One answer for all rows; None where one of several spoils the request."""
         events = [event_body(waiting.row, waiting.identifier) for waiting in rows]
         try:
             answer = await self._client.raw_request_async(
                 "post", PATH, base="meter_events", api_key=session.token, events=events
             )
         except (stripe.StripeError, ValueError) as error:
-            if isinstance(error, stripe.InvalidRequestError) and len(rows) > 1:
+            if isinstance(error, stripe.InvalidRequestError) and error.http_status == 400 and len(rows) > 1:
                 return None
             return self._failed(session, error)
         session.proven = True

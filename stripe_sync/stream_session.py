@@ -37,18 +37,27 @@ class Sessions:
         self._client = client
         self._clock = clock
         self._current: Session | None = None
-        self._making = asyncio.Lock()
+        self._attempt: asyncio.Task[Session] | None = None
 
     async def current(self) -> Session:
-        """A session that lasts for at least another minute.
+        """A session that lasts for at least another minute. Whoever asks while one is being made waits for that one.
 
         Raises:
             NoSessionError: Stripe does not give one.
         """
-        async with self._making:
-            if self._current is None or self._clock.monotonic() >= self._current.until - RENEW_BEFORE_SECONDS:
-                self._current = await self._make()
+        if self._current and self._clock.monotonic() < self._current.until - RENEW_BEFORE_SECONDS:
             return self._current
+        if self._attempt is None:
+            self._attempt = asyncio.create_task(self._renew())
+            self._attempt.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(self._attempt)
+
+    async def _renew(self) -> Session:
+        try:
+            self._current = await self._make()
+            return self._current
+        finally:
+            self._attempt = None
 
     def forget(self, session: Session) -> None:
         """Stripe does not accept it any more; a newer one stays."""
@@ -60,7 +69,7 @@ class Sessions:
         try:
             made = await self._client.v2.billing.meter_event_session.create_async()
             return Session(made.authentication_token, began + _lifetime(made))
-        except (stripe.StripeError, ValueError, AttributeError) as error:  # or a 200 that is no session
+        except (stripe.StripeError, ValueError, TypeError, AttributeError) as error:  # or a 200 that is no session
             raise NoSessionError(_outcome(error)) from error
 
 

@@ -1,5 +1,6 @@
 """What each answer of Stripe means for a row, as stripe-python raises it from a real server's bytes."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from runtime.settings import StripeSettings
 from stripe_sync.outcomes import outcome_of
 from stripe_sync.stripe_client import SingleTransport, make_client
 from tests.ledger_push.rows import name_of, row
+from tests.support.eventually import eventually_async
 
 from .answering import Answer, Behaviour, Hangup, Reset, Silence, answering, refusing_url
 
 ROW = row(0, 3)
 DUPLICATE = "An event already exists with identifier 123."
 EVENT = {"object": "v2.billing.meter_event", "identifier": name_of(ROW), "event_name": ROW.meter}
+UNRECOGNIZED = "Unrecognized request URL (POST: /v2/billing/meter_events). Please see https://stripe.com/docs"
 HTML = {"Content-Type": "text/html"}
 DELIVERED, AMBIGUOUS, STOP = Delivered, Ambiguous, Stop
 
@@ -204,7 +207,14 @@ async def test_a_refusal_parks_the_row_for_its_reason(code: str, reason: ParkRea
         pytest.param(Answer(200, EVENT, cut=5), Ambiguous, id="cut off by the network"),
         pytest.param(Answer(302, b"", {"Location": "/elsewhere"}), Ambiguous, id="a redirect"),
         pytest.param(Answer(400, b"<html>bad request</html>", HTML), Ambiguous, id="a proxy's 400"),
-        pytest.param(Answer(404, b"<html>not found</html>", HTML), Ambiguous, id="a proxy's 404"),
+        pytest.param(Answer(404, b"<html>not found</html>", HTML), Stop, id="a 404 in HTML"),
+        pytest.param(Answer(404, {"detail": "Not Found"}), Stop, id="another service's 404"),
+        pytest.param(Answer(404, v1(UNRECOGNIZED)), Stop, id="a URL that Stripe does not know"),
+        pytest.param(Answer(404, v2("not_found")), Stop, id="a v2 URL that Stripe does not know"),
+        pytest.param(Answer(404, b""), Stop, id="an empty 404"),
+        pytest.param(Answer(404, {"error": "not found"}), Ambiguous, id="an error that is a string"),
+        pytest.param(Answer(400, {"error": ["no"]}), Ambiguous, id="an error that is a list"),
+        pytest.param(Answer(400, {"error": {"code": {"a": 1}}}), Park, id="a code that is an object"),
         pytest.param(Answer(400, b"[]"), Ambiguous, id="a refusal without an error"),
         pytest.param(Answer(503, b"null"), Ambiguous, id="503 null"),
         pytest.param(Answer(504, b""), Ambiguous, id="504 empty"),
@@ -240,6 +250,43 @@ async def test_retry_after_is_a_finite_number_of_seconds(value: str, delay: floa
     async with answering(Answer(429, v2("rate_limit"), {"Retry-After": value})) as server:
         outcome = await SingleTransport(client_of(server.url)).send(ROW, name_of(ROW))
     assert outcome == later("rate_limit", delay)
+
+
+async def test_a_stop_for_a_wrong_address_says_where_to_look() -> None:
+    """No row is parked for it, and whoever is paged reads the setting's name."""
+    async with answering(Answer(404, v1(UNRECOGNIZED))) as server:
+        outcome = await SingleTransport(client_of(server.url)).send(ROW, name_of(ROW))
+    assert isinstance(outcome, Stop)
+    assert "BILLING_STRIPE_API_BASE" in outcome.reason
+    assert "Unrecognized request URL" in outcome.reason
+
+
+@pytest.mark.parametrize("reason", ["global-rate", "endpoint-concurrency", "resource-specific"])
+async def test_why_stripe_limits_the_rate_is_told(reason: str) -> None:
+    """Which limit it is decides what to do about it: the account's rate, its concurrency, or one object's."""
+    headers = {"Retry-After": "2", "Stripe-Rate-Limited-Reason": reason}
+    async with answering(Answer(429, v2("rate_limit"), headers)) as server:
+        outcome = await SingleTransport(client_of(server.url)).send(ROW, name_of(ROW))
+    assert outcome == later(f"rate_limit, {reason}", 2.0)
+
+
+async def test_no_call_waits_for_a_connection() -> None:
+    """What the rate limit admits leaves at once: who waits for the pool would seem to have timed out."""
+    calls = 150  # httpx alone stops at a hundred
+    async with answering(Silence()) as server:
+        settings = StripeSettings(stripe_api_base=server.url, stripe_api_key=SecretStr("sk_test_1"))
+        transport = SingleTransport(make_client(settings))
+
+        async def all_have_arrived() -> bool:
+            return server.requests == calls
+
+        waiting = [asyncio.create_task(transport.send(ROW, name_of(ROW))) for _ in range(calls)]
+        try:
+            await eventually_async(all_have_arrived, what="that all calls are under way")
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_the_worker_s_client_never_sends_twice_by_itself() -> None:

@@ -9,12 +9,13 @@ from metering.push_log import StripeIdentity
 from stripe_sync.errors import StripeStoppedError
 from stripe_sync.meters import create_missing
 from stripe_sync.settings import StripeSyncSettings
-from stripe_sync.start_check import checked_meters, stripe_identity
+from stripe_sync.start_check import START_SECONDS, answered, checked_meters, stripe_identity
 from stripe_sync.summaries import StripeSummaries
 from tests.ledger_push.counts import NOON
 from tests.ledger_push.rows import name_of, row
 
-from .answering import Answer, answering
+from .answering import Answer, Behaviour, Hangup, Reset, answering, refusing_url
+from .manual_clock import ManualClock
 from .test_outcomes import client_of, v1
 from .world import World
 
@@ -56,6 +57,59 @@ async def test_a_refused_key_is_told(status: int) -> None:
             await stripe_identity(client, settings())
         with pytest.raises(StripeStoppedError, match=f"{status}.*BILLING_STRIPE_API_KEY"):
             await checked_meters(client)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [Reset(), Hangup(), Answer(503, b"<html>"), Answer(429, v1(code="rate_limit")), Answer(200, b"{", cut=1)],
+)
+async def test_a_stripe_that_does_not_answer_is_waited_for(
+    behaviour: Behaviour, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A minute, telling so at each attempt; then one line that names the address."""
+    clock = ManualClock()
+    async with answering(behaviour) as server:
+        client = client_of(server.url)
+        with pytest.raises(StripeStoppedError, match=f"{server.url}.* 60 s") as raised:
+            await stripe_identity(client, settings(stripe_api_base=server.url), clock)
+        asked = server.requests
+    assert "\n" not in str(raised.value)
+    assert START_SECONDS <= sum(clock.slept) < START_SECONDS + 30
+    assert asked == len(clock.slept) + 1
+    assert len([each for each in caplog.records if "does not answer" in each.message]) == len(clock.slept)
+
+
+async def test_nobody_listening_is_told_in_the_same_way() -> None:
+    """At the second question too."""
+    url, clock = refusing_url(), ManualClock()
+    with pytest.raises(StripeStoppedError, match=url):
+        await checked_meters(client_of(url), clock)
+
+
+async def test_a_stripe_that_comes_back_is_asked_on() -> None:
+    """The first attempts go wrong, the next does not; nobody has to start the worker again."""
+    attempts, clock = 0, ManualClock()
+
+    async def ask() -> str:
+        nonlocal attempts
+        attempts += 1
+        if attempts < 4:
+            raise stripe.APIConnectionError("no route")  # type: ignore[no-untyped-call]
+        return "acct_1"
+
+    assert await answered(ask, "http://stripe.example", clock) == "acct_1"
+    assert len(clock.slept) == 3
+    assert clock.slept == sorted(clock.slept)
+
+
+@pytest.mark.parametrize("body", [v1("Unrecognized request URL (GET: /v1/account)."), {"detail": "Not Found"}])
+async def test_a_wrong_address_is_told_at_once(body: dict[str, object]) -> None:
+    """Somebody answers, who isn't Stripe: waiting would not help."""
+    clock = ManualClock()
+    async with answering(Answer(404, body)) as server:
+        with pytest.raises(StripeStoppedError, match="BILLING_STRIPE_API_BASE"):
+            await stripe_identity(client_of(server.url), settings(), clock)
+    assert clock.slept == []
 
 
 async def test_meters_that_are_as_they_must_be(world: World) -> None:

@@ -191,6 +191,40 @@ async def test_a_stranger_s_answer_is_ambiguous(clock: ManualClock, double: Doub
         assert isinstance(await transport.send(*sending), Ambiguous)
 
 
+async def test_a_session_that_fails_fails_once_for_all_who_wait(clock: ManualClock, double: Double) -> None:
+    """However many requests wait for it, they do not try one after the other until their rows are too old to send."""
+    asked = asyncio.Event()
+
+    async def away(name: str, perform: Callable[[], Awaitable[T]]) -> T:
+        asked.set()
+        raise httpx.ConnectError("away")
+
+    transport = StreamTransport(double.client(away), clock)
+    outcomes = await send_all(transport, list(rows("cus_1", 350)))
+    assert asked.is_set()
+    assert {type(outcome) for outcome in outcomes} == {RetryLater}
+    assert double.calls(SESSION) == 0
+
+
+async def test_a_row_that_is_cancelled_while_a_session_is_made_is_not_sent(clock: ManualClock, double: Double) -> None:
+    """Its shard is another worker's by then."""
+    customer, asked, may_answer = await double.customer(), asyncio.Event(), asyncio.Event()
+
+    async def slow(name: str, perform: Callable[[], Awaitable[T]]) -> T:
+        asked.set()
+        await may_answer.wait()
+        return await perform()
+
+    transport = StreamTransport(double.client(slow), clock)
+    kept, dropped = (asyncio.create_task(transport.send(*sending)) for sending in rows(customer, 2))
+    await asked.wait()
+    dropped.cancel()
+    await asyncio.wait([dropped])
+    may_answer.set()
+    assert await kept == Delivered()
+    assert double.billed() == {(customer, "sms.send"): 1}
+
+
 async def test_without_a_session_nothing_was_sent(clock: ManualClock) -> None:
     """Stripe is away, or what answers is not Stripe: again later, and not ambiguous."""
     with running_double(clock) as double:
