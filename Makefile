@@ -12,7 +12,7 @@ LOCK = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --gene
 	--no-emit-index-url --quiet
 
 .DEFAULT_GOAL = help
-.PHONY: help install up check test simulate chaos test-containers bench-counting lock clean
+.PHONY: help install up check test simulate chaos test-containers bench-counting bench-api bench-billing lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,12 @@ test-containers: install ## the tests of the container images
 
 bench-counting: install $(BENCH_STAMP) ## how fast usage is counted, and how fresh; ARGS="--quick" and others: ARGS=--help
 	$(BIN)/python -m bench $(ARGS)
+
+bench-api: install ## how fast the API answers, by what FastAPI can; ARGS="--quick" and others: ARGS=--help
+	$(BIN)/python -m bench.api $(ARGS)
+
+bench-billing: install ## whether Stripe is told exactly, whatever goes wrong, and how fast; ARGS="--quick" and others
+	$(BIN)/python -m bench.billing $(ARGS)
 
 # Beside the system's virtualenv: what it is compared with wants older libraries than it has.
 $(BENCH_STAMP): requirements/bench.lock | $(STAMP)

@@ -71,7 +71,8 @@ class Connection(asyncio.Protocol):
 async def connect(url: str) -> Connection:
     """A new connection to the host and port of an http:// URL."""
     parts = urlsplit(url)
-    _, connection = await asyncio.get_running_loop().create_connection(Connection, parts.hostname, parts.port)
+    host, port = parts.hostname or "", parts.port or 80
+    _, connection = await asyncio.get_running_loop().create_connection(Connection, host, port)
     return connection
 
 

@@ -55,7 +55,8 @@ class ShardReport:
         records: of the usage log, by fate.
         due: buckets with units that no row has claimed, and whose account can be billed.
         no_customer: such buckets of accounts without a Stripe customer.
-        never_billed: such buckets from before their subscription.
+        never_billed: such buckets from before their subscription, or closed.
+        closed_before: the hour before which buckets are closed, because a log's head was gone; 0 for none.
         in_flight: rows on their way to Stripe; `in_flight_ms` is when the oldest was prepared.
         parked: rows that wait for a person, by reason.
     """
@@ -74,6 +75,7 @@ class ShardReport:
     due: int = 0
     no_customer: int = 0
     never_billed: int = 0
+    closed_before: int = 0
     in_flight: int = 0
     in_flight_ms: int | None = None
     parked: Mapping[str, int] | None = None

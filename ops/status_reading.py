@@ -55,7 +55,7 @@ class StatusReader:
         ]
 
     async def _report(self, shard: Shard, status: ShardStatus, usage: Bounds, pushes: Bounds) -> ShardReport:
-        due = await _due(shard) if status.due else _Due()
+        due = await _due(shard, status.state.closed_before) if status.due else _Due()
         in_flight = await read_in_flight(shard) if status.in_flight else {}
         parked = await read_parked(shard) if status.parked else {}
         return ShardReport(
@@ -69,6 +69,7 @@ class StatusReader:
             push_ready=status.push_ready,
             push_as_of_ms=status.push_as_of_ms,
             clearing_ms=status.clearing_ms,
+            closed_before=status.state.closed_before,
             due=due.billable,
             no_customer=due.no_customer,
             never_billed=due.never_billed,
@@ -84,23 +85,23 @@ class StatusReader:
         return replace(place, waiting_ms=append_ms_at(self._reader, self._topics.usage, shard, rest))
 
 
-async def _due(shard: Shard) -> _Due:
-    """The buckets that are due, by whether their account can be billed for them."""
+async def _due(shard: Shard, closed_before: int) -> _Due:
+    """The buckets that are due, by whether they can be billed."""
     due, facts = _Due(), dict[str, Account]()
     async for buckets in scan_due(shard):
         unknown = {split_bucket_key(bucket)[0] for bucket in buckets} - facts.keys()
         facts |= await read_accounts(shard, sorted(unknown))
         for bucket in buckets:
-            _sort(due, facts, bucket)
+            _sort(due, facts, bucket, closed_before)
     return due
 
 
-def _sort(due: _Due, facts: Mapping[str, Account], bucket: str) -> None:
+def _sort(due: _Due, facts: Mapping[str, Account], bucket: str, closed_before: int) -> None:
     account, _, hour = split_bucket_key(bucket)
-    if facts[account].customer is None:
-        due.no_customer += 1
-    elif before_subscription(hour, facts[account].subscription_start):
+    if hour < closed_before or before_subscription(hour, facts[account].subscription_start):
         due.never_billed += 1
+    elif facts[account].customer is None:
+        due.no_customer += 1
     else:
         due.billable += 1
 

@@ -115,8 +115,13 @@ def _parked(reports: Sequence[ShardReport]) -> Counter[str]:
 
 
 def _notes(status: Status) -> list[str]:
-    """Parked rows and dead letters by reason."""
-    notes = []
+    """Closed buckets; parked rows and dead letters by reason."""
+    notes = [
+        f"shard {report.shard}: folded from a log whose head is gone; usage before "
+        f"{from_unix(report.closed_before * 3600)} is incomplete and not billed any more"
+        for report in status.reports
+        if report.closed_before
+    ]
     parked = _parked(status.reports)
     if parked:
         notes.append("parked: " + _listed(parked))

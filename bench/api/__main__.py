@@ -17,7 +17,7 @@ from rich.console import Console
 
 from api.usage import body_of
 from bench.api.fill import Filled, fill
-from bench.api.measuring import BYTES, CONSTANT, PATHS, USAGE, Bench
+from bench.api.measuring import CONSTANT, PATHS, USAGE, Bench
 from bench.api.results import Results
 from bench.api.serving import Serving, running_api, running_constant
 from bench.api.table import TITLES, show
@@ -34,7 +34,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def measure(
     *,
-    accounts: Annotated[int, typer.Option(min=1, help="Each with a key and a month of hours: 27 KB of Redis.")] = 10_000,
+    accounts: Annotated[int, typer.Option(min=1, help="With a key and a month of hours: 27 KB each.")] = 10_000,
     connections: Annotated[int, typer.Option(min=1, help="Requests at once, as fast as they are answered.")] = 32,
     seconds: Annotated[float, typer.Option(min=0.1, help="Of each turn.")] = 10.0,
     turns: Annotated[int, typer.Option(min=1, help="Of everyone, as fast as they answer.")] = 3,
@@ -70,7 +70,7 @@ def measure(
         closed = bench.closed(turns, say)
         rate = max(turn.measured.rate for turn in closed[USAGE]) / 2
         say(f"everyone at {rate:,.0f} requests/s")
-        opened = {name: bench.open(name, rate) for name in (USAGE, CONSTANT, BYTES)}
+        opened = {name: bench.open(name, rate) for name in (USAGE, CONSTANT)}
     results = Results(accounts, first, alone, closed, opened)
     show(results, console)
     moment = datetime.now(UTC)

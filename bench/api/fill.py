@@ -82,7 +82,7 @@ async def _copy_template(redis: Redis, names: list[str]) -> None:
     for pattern in (first.hours(TEMPLATE, 0)[:-1], first.days(TEMPLATE, "")):
         async for key in redis.scan_iter(f"{pattern}*"):
             before, _, after = key.decode().removeprefix("{p0}").partition(TEMPLATE)
-            dumps[before, after] = await redis.dump(key)
+            dumps[before, after] = await redis.dump(key) or b""
             await redis.delete(key)
     for name in names:
         shard = partition_of(name, PARTITIONS)
@@ -108,7 +108,5 @@ async def _fold_tables(ledger: Ledger, names: list[str], anchor: int, now: int) 
             rows = list(records.items())
             for start in range(0, len(rows), ROWS_A_CALL):
                 part = rows[start : start + ROWS_A_CALL]
-                await fold_table(
-                    ledger.shard(number), log, TableBatch(start, start + len(part), dict(part), None)
-                )
+                await fold_table(ledger.shard(number), log, TableBatch(start, start + len(part), dict(part), None))
     return keys

@@ -112,14 +112,16 @@ class Generator:
             due.put_nowait(None)
         await asyncio.gather(*serving)
 
-    async def _serve(self, connection: Connection, due: "asyncio.Queue[float | None]", requests: Iterator[bytes]) -> None:
+    async def _serve(
+        self, connection: Connection, due: "asyncio.Queue[float | None]", requests: Iterator[bytes]
+    ) -> None:
         while (intended := await due.get()) is not None:
             await self._ask(connection, next(requests), intended)
 
     async def _ask(self, connection: Connection, request: bytes, intended: float) -> None:
         sent = time.monotonic()
         answer = await connection.ask(request)
-        if answer.status != 200:  # noqa: PLR2004 - OK
+        if answer.status != 200:
             raise RuntimeError(f"{answer.status} {answer.body.decode(errors='replace')}")
         self.times.append((intended, sent, answer.at))
 
@@ -129,8 +131,8 @@ def summary(times: list[tuple[float, float, float]], cpu: float) -> Measured:
     latencies = sorted(answered - intended for intended, _, answered in times)
     late = sorted(sent - intended for intended, sent, _ in times)
     seconds = max(answered for _, _, answered in times) - times[0][0]
-    shown = (1000 * _at(latencies, share) for share in (0.5, 0.99, 1.0))
-    return Measured(len(times), seconds, *shown, 1000 * _at(late, 0.99), cpu / seconds)
+    p50, p99, most = (1000 * _at(latencies, share) for share in (0.5, 0.99, 1.0))
+    return Measured(len(times), seconds, p50, p99, most, 1000 * _at(late, 0.99), cpu / seconds)
 
 
 def _at(ordered: list[float], share: float) -> float:

@@ -12,8 +12,8 @@ from redis import Redis
 from bench.api.generate import Measured, Task
 from bench.api.serving import Serving, Used, used
 
-USAGE, CONSTANT, BYTES = "usage", "constant", "bytes"
-PATHS = {USAGE: "/api/billing/usage", CONSTANT: "/constant", BYTES: "/bytes"}
+USAGE, CONSTANT = "usage", "constant"
+PATHS = {USAGE: "/api/billing/usage", CONSTANT: "/constant"}
 OPEN_CONNECTIONS = 64
 
 

@@ -1,7 +1,6 @@
 """The servers that are asked, each a process of its own, and what they have used."""
 
 import os
-import subprocess
 import sys
 import urllib.error
 import urllib.request
