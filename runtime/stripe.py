@@ -5,7 +5,7 @@ import stripe
 from runtime.settings import StripeSettings
 
 
-def connect(settings: StripeSettings, http: stripe.HTTPXClient) -> stripe.StripeClient:
+def connect(settings: StripeSettings, http: stripe.HTTPClient) -> stripe.StripeClient:
     """An asynchronous client over `http`, with the library's own retries off: what is sent again is decided here."""
     stripe.enable_telemetry = False  # it would write an id into the home folder
     return stripe.StripeClient(

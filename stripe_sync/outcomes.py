@@ -58,7 +58,8 @@ def _refusal(error: stripe.InvalidRequestError) -> Outcome:
 
 def _code(error: stripe.StripeError) -> str | None:
     """`e.code` is None for 409, 429 and 401, where `e.error.code` is set; `e.error` can be None."""
-    return error.code or getattr(getattr(error, "error", None), "code", None)
+    code = error.code or getattr(getattr(error, "error", None), "code", None)
+    return code if isinstance(code, str) else None
 
 
 def _limit(error: stripe.StripeError) -> str:

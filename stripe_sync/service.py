@@ -28,7 +28,7 @@ from stripe_sync.sender import Sender, StripeSide
 from stripe_sync.settings import StripeSyncSettings
 from stripe_sync.shard_worker import ShardWorker, Surroundings
 from stripe_sync.start_check import checked_meters, stripe_identity
-from stripe_sync.stripe_client import make_client
+from stripe_sync.stripe_client import worker_client
 from stripe_sync.summaries import StripeSummaries
 from stripe_sync.tasks import end_tasks
 from stripe_sync.transport_choice import chosen_transport
@@ -44,11 +44,11 @@ async def serve(settings: StripeSyncSettings, stop: asyncio.Event, pulse: Pulse,
         StripeStoppedError, WrongStripeError: a person must mend the set-up first.
         Exception: whatever else ended it; the supervisor starts another.
     """
-    clock, client = SystemClock(), make_client(settings)
-    identity, meter_ids = await stripe_identity(client, settings), await checked_meters(client)
-    transport = await chosen_transport(settings, client, clock)
-    topics, claims = TopicNames(settings.topic_prefix), Claims(settings.partitions)
+    clock, topics, claims = SystemClock(), TopicNames(settings.topic_prefix), Claims(settings.partitions)
     async with AsyncExitStack() as closing:
+        client = await closing.enter_async_context(worker_client(settings))
+        identity, meter_ids = await stripe_identity(client, settings), await checked_meters(client)
+        transport = await chosen_transport(settings, client, clock)
         redis = connect(settings)
         closing.push_async_callback(redis.aclose)
         await check_server(redis)

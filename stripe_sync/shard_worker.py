@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,7 +25,7 @@ from stripe_sync.tasks import end_tasks
 log = logging.getLogger(__name__)
 
 MAX_IN_FLIGHT = 2 * MAX_ROWS  # of one shard: the next rows are prepared while the last are on their way
-SETTLE_LINGER_SECONDS = 0.5  # rows that settle together share a record
+SETTLE_LINGER_SECONDS = 2.0  # rows that settle within it share a record
 IDLE_SECONDS = 1.0
 REPORT_SECONDS = 10.0
 BEHIND_SECONDS = 0.1
@@ -81,6 +82,9 @@ class ShardWorker:
         self._planner = Planner(shard, identity, pace, clock, surroundings.may_bill)
         self._sending: dict[str, asyncio.Task[Settlement | None]] = {}
         self._settled: dict[str, Settlement] = {}
+        self._done = 0  # of those sent, since they were last collected
+        self._some_done = asyncio.Event()
+        self._enough_done = asyncio.Event()
 
     async def run(self) -> None:
         """Runs until cancelled, or until something that only a person can mend.
@@ -127,6 +131,9 @@ class ShardWorker:
 
     def _collect(self) -> None:
         """Takes the results of ended tasks; raises what stopped one of them."""
+        self._done = 0
+        self._some_done.clear()
+        self._enough_done.clear()
         for identifier, task in list(self._sending.items()):
             if task.done():
                 del self._sending[identifier]
@@ -164,6 +171,7 @@ class ShardWorker:
             base = partial(read_accepted, self._shard, entry.row, identifier)
             work = Work(identifier, entry, accounts[entry.row.account], folded, base)
             self._sending[identifier] = asyncio.create_task(self._sender.settle(work))
+            self._sending[identifier].add_done_callback(self._note_done)
 
     async def _plan(self) -> bool:
         if len(self._sending) + MAX_ROWS > MAX_IN_FLIGHT:
@@ -178,16 +186,28 @@ class ShardWorker:
         return True
 
     async def _wait(self, seconds: float) -> None:
-        """Waits for time to pass or rows to settle: for the first one, then a little for its company."""
-        tasks = list(self._sending.values())
+        """Waits for time to pass or rows to settle: for the first one, then for enough to fill a record."""
         if seconds <= 0:
             return
-        if not tasks:
+        if not self._sending:
             await self._clock.sleep(seconds)
             return
-        done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if done and len(done) < len(tasks):
-            await asyncio.wait(tasks, timeout=SETTLE_LINGER_SECONDS)
+        await _within(seconds, self._some_done)
+        if self._some_done.is_set():
+            await _within(SETTLE_LINGER_SECONDS, self._enough_done)
+
+    def _note_done(self, _: "asyncio.Task[Settlement | None]") -> None:
+        self._done += 1
+        self._some_done.set()
+        if self._done >= min(MAX_ROWS, len(self._sending)):
+            self._enough_done.set()
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    """Waits for an event, but not for longer."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def describe(shards: Iterable[int]) -> str:

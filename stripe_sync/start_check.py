@@ -37,7 +37,7 @@ async def stripe_identity(
     account = settings.stripe_account
     if not account:
         try:
-            account = (await answered(client.v1.accounts.retrieve_current_async, settings.stripe_api_base, clock)).id
+            account = (await answered(client.v1.accounts.retrieve_current_async, clock)).id
         except (stripe.AuthenticationError, stripe.PermissionError) as error:
             raise StripeStoppedError(
                 f"Stripe does not tell whose key this is ({error.http_status}): check BILLING_STRIPE_API_KEY; for a "
@@ -46,7 +46,7 @@ async def stripe_identity(
     return StripeIdentity(namespace=settings.namespace, account=account, livemode=settings.stripe_livemode)
 
 
-async def checked_meters(client: stripe.StripeClient, address: str = "", clock: Clock = CLOCK) -> dict[str, str]:
+async def checked_meters(client: stripe.StripeClient, clock: Clock = CLOCK) -> dict[str, str]:
     """The ids of the catalogue's meters by name.
 
     Raises:
@@ -54,7 +54,7 @@ async def checked_meters(client: stripe.StripeClient, address: str = "", clock: 
             see meters; or Stripe does not answer.
     """
     try:
-        found = await answered(lambda: list_meters(client), _address(client), clock)
+        found = await answered(lambda: list_meters(client), clock)
     except (stripe.AuthenticationError, stripe.PermissionError) as error:
         raise StripeStoppedError(
             f"Stripe does not show its meters ({error.http_status}): check BILLING_STRIPE_API_KEY; a restricted key "
@@ -66,7 +66,7 @@ async def checked_meters(client: stripe.StripeClient, address: str = "", clock: 
     return {name: meter.id for name, meter in found.items()}
 
 
-async def answered(ask: Callable[[], Awaitable[T]], address: str, clock: Clock) -> T:
+async def answered(ask: Callable[[], Awaitable[T]], clock: Clock) -> T:
     """The answer to a question, which is asked again while Stripe can't be reached or is busy.
 
     Raises:
@@ -82,8 +82,11 @@ async def answered(ask: Callable[[], Awaitable[T]], address: str, clock: Clock) 
         except FAILURES as error:
             why = _why_to_wait(error)
         if clock.monotonic() - began >= START_SECONDS:
-            raise StripeStoppedError(f"Stripe at {address} does not answer for {START_SECONDS:.0f} s: {why}")
-        log.warning("Stripe at %s does not answer, asking again in %.0f s: %s", address, delay, why)
+            raise StripeStoppedError(
+                f"Stripe has not answered for {START_SECONDS:.0f} s: check the network and BILLING_STRIPE_API_BASE; "
+                f"the last attempt: {why}"
+            )
+        log.warning("Stripe does not answer, asking again in %.0f s: %s", delay, why)
         await clock.sleep(delay)
         delay = min(2 * delay, LAST_DELAY_SECONDS)
 

@@ -1,6 +1,7 @@
 """What each answer of Stripe means for a row, as stripe-python raises it from a real server's bytes."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from pydantic import SecretStr
 from metering.outcome import Ambiguous, Delivered, Outcome, Park, ParkReason, RetryLater, Stop
 from metering.rfc3339 import from_unix
 from runtime.settings import StripeSettings
+from runtime.stripe import connect
 from stripe_sync.outcomes import outcome_of
-from stripe_sync.stripe_client import SingleTransport, make_client
+from stripe_sync.stripe_client import ManyCalls, SingleTransport
 from tests.ledger_push.rows import name_of, row
 from tests.support.eventually import eventually_async
 
@@ -40,14 +42,21 @@ def later(reason: str, delay: float | None = None) -> RetryLater:
     return RetryLater(reason, delay)
 
 
+OPENED: list[ManyCalls] = []
+
+
+@pytest.fixture(autouse=True)
+async def closed() -> AsyncIterator[None]:
+    """What a test has opened is closed after it."""
+    yield
+    while OPENED:
+        await OPENED.pop().close_async()
+
+
 def client_of(url: str, timeout: float = 5.0) -> stripe.StripeClient:
-    """stripe-python on httpx, its retries off."""
-    return stripe.StripeClient(
-        "sk_test_1",
-        http_client=stripe.HTTPXClient(timeout=timeout, verify_ssl_certs=False),
-        max_network_retries=0,
-        base_addresses={"api": url, "meter_events": url},
-    )
+    """The worker's client, its patience apart."""
+    OPENED.append(ManyCalls(timeout))
+    return connect(StripeSettings(stripe_api_base=url, stripe_api_key=SecretStr("sk_test_1")), OPENED[-1])
 
 
 async def v1_call(client: stripe.StripeClient) -> None:
@@ -272,10 +281,9 @@ async def test_why_stripe_limits_the_rate_is_told(reason: str) -> None:
 
 async def test_no_call_waits_for_a_connection() -> None:
     """What the rate limit admits leaves at once: who waits for the pool would seem to have timed out."""
-    calls = 150  # httpx alone stops at a hundred
+    calls = 150  # the libraries' pools stop at a hundred
     async with answering(Silence()) as server:
-        settings = StripeSettings(stripe_api_base=server.url, stripe_api_key=SecretStr("sk_test_1"))
-        transport = SingleTransport(make_client(settings))
+        transport = SingleTransport(client_of(server.url))
 
         async def all_have_arrived() -> bool:
             return server.requests == calls
@@ -292,6 +300,5 @@ async def test_no_call_waits_for_a_connection() -> None:
 async def test_the_worker_s_client_never_sends_twice_by_itself() -> None:
     """Stripe-python's own retries are off: it is decided here what is sent again, and when."""
     async with answering(Answer(500, v2("api_error"), RETRY)) as server:
-        settings = StripeSettings(stripe_api_base=server.url, stripe_api_key=SecretStr("sk_test_1"))
-        assert isinstance(await SingleTransport(make_client(settings)).send(ROW, name_of(ROW)), Ambiguous)
+        assert isinstance(await SingleTransport(client_of(server.url)).send(ROW, name_of(ROW)), Ambiguous)
         assert server.requests == 1

@@ -32,6 +32,8 @@ from tests.stripe_double.served import client_of, control
 from tests.stripe_double.test_double_process import process as stripe_double
 from tests.support.eventually import eventually_async
 
+from .answering import Answer, answering
+
 EXIT_SECONDS = 40.0
 ACCOUNTS = 60
 
@@ -238,6 +240,14 @@ def test_it_does_not_start_without_what_it_stands_on(
 ) -> None:
     """It says what to mend."""
     assert told in exits(surroundings, **variables)
+
+
+@pytest.mark.timeout(110)
+async def test_it_does_not_start_where_somebody_else_than_stripe_answers(surroundings: Surroundings) -> None:
+    """A wrong address is told by its setting's name."""
+    async with answering(Answer(404, b"<html>not found</html>")) as server:
+        said = await asyncio.to_thread(exits, surroundings, BILLING_STRIPE_API_BASE=server.url)
+    assert "check BILLING_STRIPE_API_BASE" in said
 
 
 @pytest.mark.timeout(110)

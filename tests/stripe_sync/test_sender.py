@@ -232,11 +232,20 @@ async def test_a_summary_that_the_key_may_not_read_stops_everything(
 
 
 async def test_a_summary_that_is_refused_for_good_parks_the_row(sending: Sending) -> None:
-    """The customer or the meter is gone."""
-    sending.script.held = [stripe_error(stripe.InvalidRequestError, 404)]
+    """The customer or the meter is gone: Stripe's own 404 has a code for it."""
+    gone = stripe.InvalidRequestError("no", "id", code="resource_missing", http_status=404)  # type: ignore[no-untyped-call]
+    sending.script.held = [gone]
     settled = await sending.settle(age=OLD_SECONDS)
     assert settled is not None
     assert settled.parked is ParkReason.UNDECIDABLE
+    assert sending.script.sent == []
+
+
+async def test_a_summary_asked_at_a_wrong_address_stops_the_worker(sending: Sending) -> None:
+    """A 404 that is not Stripe's says nothing of the row: it stays in flight."""
+    sending.script.held = [stripe_error(stripe.InvalidRequestError, 404)]
+    with pytest.raises(StripeStoppedError, match="BILLING_STRIPE_API_BASE"):
+        await sending.settle(age=OLD_SECONDS)
     assert sending.script.sent == []
 
 
