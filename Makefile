@@ -37,8 +37,8 @@ check: install ## style, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: install ## the whole test suite, over two processes; ARGS="tests/ledger -n 0" and others
-	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+test: install ## the whole test suite, over three processes; ARGS="tests/ledger -n 0" and others
+	$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
 
 simulate: install ## thousands of seeds of the simulation: SEEDS=5000, or a range: SEEDS=100:200
 	$(BIN)/python -m tests.simulation.run $(SEEDS)

@@ -221,6 +221,7 @@ class BatchConsumer(driver.Consumer):
         self.applied: dict[TP, int] = {}
         self._committed: dict[TP, int] = {}
         self._resyncing: set[TP] = set()
+        self._seeking = asyncio.Lock()
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -317,6 +318,10 @@ class BatchConsumer(driver.Consumer):
         return {tp: LogBounds(earliest[tp], ends[tp], committed[tp]) for tp in tps}
 
     async def _seek_to_fences(self, tps: set[TP]) -> dict[TP, int]:
+        async with self._seeking:  # a fold and its chain are found together, or a batch meets another state's memory
+            return await self._find_places(tps & set(self.assignment()))
+
+    async def _find_places(self, tps: set[TP]) -> dict[TP, int]:
         if not tps:
             return {}
         bounds = await self.bounds(tps)

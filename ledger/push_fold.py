@@ -15,7 +15,7 @@ from ledger.usage import mark_text
 from metering.counting import Mark
 from metering.meters import BY_NAME
 from metering.outcome import ParkReason
-from metering.push_fold import InFlight, Parked, may_park, may_replace
+from metering.push_fold import InFlight, Parked, may_park, may_replace, may_retry
 from metering.push_log import (
     ParkOrder,
     Prepared,
@@ -147,7 +147,8 @@ async def _fold_retry(place: _Place, order: RetryOrder) -> Answer:
     keys, entry = place.shard.keys, await _read_parked(place, order.identifier)
     if isinstance(entry, Answer):
         return entry
-    again = "" if entry is None else InFlight(row=entry.row, prepared_ms=entry.prepared_ms).model_dump_json()
+    allowed = entry is not None and may_retry(entry, place.mark.append_ms)
+    again = InFlight(row=entry.row, prepared_ms=entry.prepared_ms).model_dump_json() if entry and allowed else ""
     return await place.run(_RETRY, [keys.in_flight, keys.parked], [order.identifier, again])
 
 

@@ -88,7 +88,7 @@ def fold(state: PushState, record: PushRecord, append_ms: int) -> None:
         case Settled():
             _settle(state, record, append_ms)
         case RetryOrder():
-            _retry(state, record)
+            _retry(state, record, append_ms)
         case ReissueOrder():
             _reissue(state, record, append_ms)
         case WriteOffOrder():
@@ -139,9 +139,10 @@ def _accept(state: PushState, row: Row, units: int) -> None:
         state.carried[row.carried_key] = state.carried.get(row.carried_key, 0) + units
 
 
-def _retry(state: PushState, order: RetryOrder) -> None:
-    entry = state.parked.pop(order.identifier, None)
-    if entry is not None:
+def _retry(state: PushState, order: RetryOrder, append_ms: int) -> None:
+    entry = state.parked.get(order.identifier)
+    if entry is not None and may_retry(entry, append_ms):
+        del state.parked[order.identifier]
         state.in_flight[order.identifier] = InFlight(row=entry.row, prepared_ms=entry.prepared_ms)
 
 
@@ -179,6 +180,11 @@ def may_replace(order: ReissueOrder, old: Parked, append_ms: int) -> bool:
     if order.parked_ms not in {None, old.parked_ms} or append_ms - old.parked_ms < QUIET_MS:
         return False
     return order.row != old.row and order.row.units == old.row.units
+
+
+def may_retry(entry: Parked, append_ms: int) -> bool:
+    """Whether a summary can be believed about the row: until it was parked as lost, others had its minute."""
+    return entry.reason is not ParkReason.LOST or append_ms - entry.parked_ms >= QUIET_MS
 
 
 def may_park(order: ParkOrder, append_ms: int) -> bool:

@@ -6,8 +6,6 @@ summary lacks it, its units are carried forward under a new identifier; if Strip
 
 import logging
 
-import stripe
-
 from ledger.pushes import read_accepted, read_accounts, read_parked
 from ledger.shard import Shard
 from metering.billing_time import Stamp, stamp
@@ -15,6 +13,7 @@ from metering.outcome import ParkReason
 from metering.push_fold import QUIET_MS, Parked
 from metering.push_log import ReissueOrder, RetryOrder, StripeIdentity
 from runtime.clock import Clock
+from stripe_sync.outcomes import FAILURES
 from stripe_sync.sender import Admit
 from stripe_sync.summaries import Summaries
 
@@ -68,7 +67,7 @@ class Reissuer:
         await self._admit()
         try:
             held = await self._summaries.units(row)
-        except (stripe.StripeError, ValueError) as error:
+        except FAILURES as error:
             log.warning("row %s missed its cut-off, and Stripe does not say if it is there: %s", name, error)
             return None
         if held == without + row.value:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from weakref import WeakValueDictionary
 
-import stripe
-
 from metering.account import Account
 from metering.billing_time import sendable_until
 from metering.outcome import Ambiguous, Delivered, Outcome, Park, ParkReason, RetryLater, Stop
@@ -19,7 +17,7 @@ from metering.row import Row
 from runtime.clock import Clock
 from stripe_sync.errors import StripeStoppedError
 from stripe_sync.folder import Moment
-from stripe_sync.outcomes import outcome_of
+from stripe_sync.outcomes import FAILURES, outcome_of
 from stripe_sync.stripe_client import Transport
 from stripe_sync.summaries import Summaries
 
@@ -182,7 +180,7 @@ class Sender:
         row = work.entry.row
         try:
             held = await self._stripe.summaries.units(row)
-        except (stripe.StripeError, ValueError) as error:
+        except FAILURES as error:
             outcome = outcome_of(error)
             return Park(ParkReason.UNDECIDABLE, f"summary: {outcome.detail}") if isinstance(outcome, Park) else outcome
         without = await work.base()

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from dataclasses import dataclass, field
 from functools import partial
 
-import stripe
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 
@@ -17,7 +16,7 @@ from metering.span import DAY_SECONDS
 from runtime.clock import Clock
 from stripe_sync.comparison import Difference, Slot, slots_of
 from stripe_sync.lane_comparison import LaneComparison
-from stripe_sync.outcomes import outcome_of
+from stripe_sync.outcomes import FAILURES, outcome_of
 from stripe_sync.push_history import PushHistory, Tail
 
 LANES_AT_ONCE = 8  # an answer takes longer than the rate limit makes the next question wait
@@ -108,7 +107,7 @@ async def ask(
     """
     try:
         return await lanes.differences(lane, minutes, start, end)
-    except (stripe.StripeError, ValueError) as error:
+    except FAILURES as error:
         outcome = outcome_of(error)
         match outcome:
             case Stop():

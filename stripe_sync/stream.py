@@ -17,7 +17,7 @@ from metering.row import Row
 from runtime.clock import Clock
 from stripe_sync.errors import StripeStoppedError
 from stripe_sync.event_body import event_body
-from stripe_sync.outcomes import outcome_of
+from stripe_sync.outcomes import FAILURES, outcome_of
 from stripe_sync.stream_session import NoSessionError, Session, Sessions
 
 PATH = "/v2/billing/meter_event_stream"
@@ -111,7 +111,7 @@ class StreamTransport:
             answer = await self._client.raw_request_async(
                 "post", PATH, base="meter_events", api_key=session.token, events=events
             )
-        except (stripe.StripeError, ValueError) as error:
+        except FAILURES as error:
             if isinstance(error, stripe.InvalidRequestError) and error.http_status == 400 and len(rows) > 1:
                 return None
             return self._failed(session, error)

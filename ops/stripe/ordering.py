@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ledger.pushes import read_accepted, read_in_flight, read_parked
-from metering.push_fold import QUIET_MS
+from metering.push_fold import QUIET_MS, may_retry
 from metering.push_log import ParkOrder, ReissueOrder, RetryOrder, WriteOffOrder
 from metering.row import Row
 from ops.errors import OpsError
@@ -27,6 +27,9 @@ class Signed:
 async def retry(desk: Desk, text: str, signed: Signed) -> str:
     """Sends a parked row again as it is."""
     row = await _parked(desk, text)
+    now_ms = desk.now_ms()
+    if not may_retry(row.entry, now_ms):
+        check_quiet(row.entry.parked_ms, now_ms, "parked")
     await desk.order(row.shard, RetryOrder(who=signed.who, why=signed.why, identifier=row.identifier))
     again = (await read_parked(desk.shards[row.shard])).get(row.identifier)
     if again == row.entry:
@@ -60,7 +63,14 @@ async def reissue(desk: Desk, text: str, change: Change, signed: Signed) -> str:
     if without is None:
         raise _refused(old.identifier)
     check_absent(old.entry, without, held)
-    order = ReissueOrder(who=signed.who, why=signed.why, old=old.identifier, namespace=identity.namespace, row=new)
+    order = ReissueOrder(
+        who=signed.who,
+        why=signed.why,
+        old=old.identifier,
+        parked_ms=old.entry.parked_ms,
+        namespace=identity.namespace,
+        row=new,
+    )
     await desk.order(old.shard, order)
     if old.identifier in await read_parked(desk.shards[old.shard]):
         raise _refused(old.identifier)

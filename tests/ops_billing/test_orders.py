@@ -185,16 +185,17 @@ class TestReissue:
 class TestPark:
     """A delivered row that Stripe does not have after all."""
 
-    async def test_it_is_parked_and_can_be_sent_again(self, house: House) -> None:
-        """From there on it is a parked row as any other."""
+    async def test_it_is_parked_and_waits_until_summaries_can_be_believed(self, house: House) -> None:
+        """Until it was parked, others could have its minute: a retry is told when to come back."""
         row = house.row()
         identifier = await delivered(house, row)
         done = await house.billing("park", identifier[:12], *WHY)
         assert (done.exit_code, done.stderr) == (0, "")
         (entry,) = (await read_parked(house.shard)).values()
         assert (entry.row, entry.reason, entry.detail) == (row, ParkReason.LOST, "ticket 12")
-        assert (await house.billing("retry", identifier[:12], *WHY)).exit_code == 0
-        assert await in_flight(house) == {identifier: row}
+        early = await house.billing("retry", identifier[:12], *WHY)
+        assert (early.exit_code, "was parked less than 3 hours ago" in early.stderr) == (1, True)
+        assert await in_flight(house) == {}
 
     async def test_not_one_that_stripe_has(self, house: House) -> None:
         """Its summary says so."""

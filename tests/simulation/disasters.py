@@ -101,8 +101,8 @@ class Disasters:
         self._world.leap(self._random.uniform(2, 9) * DAY)
 
     def _sleepwalk(self) -> None:
-        """A worker is paused while hours pass, and does not know that others went on with its work."""
-        workers = [life for life in self._living() if life.name.startswith("stripe")]
+        """A worker, or a person, sleeps while hours pass, and does not know what others did meanwhile."""
+        workers = [life for life in self._living() if life.name.startswith(("stripe", "desk"))]
         if workers:
             self._world.pause(self._random.choice(workers), self._random.uniform(7, 14))
             hours = self._random.choice((1, 3, 21.9))

@@ -57,20 +57,38 @@ class Invariants:
 
     def _fold(self, truth: PushTruth) -> PushState:
         try:
-            return truth.whole()
-        except ShardDivergedError as error:
-            self._world.trace.fail(f"the push log does not fit the usage log: {error}")
+            state = truth.whole()
+        except (ShardDivergedError, KeyError) as error:
+            self._world.trace.fail(f"the push log does not fit the usage log, or itself: {error!r}")
+        if +Counter(state.accepted) != truth.accepted():
+            self._world.trace.fail(f"accepted is {state.accepted}, delivered rows are {truth.accepted()}")
+        return state
 
     def _at_acceptance(self, accepted: Accepted) -> None:
         """Never more than was counted, and nothing after its invoice was final."""
         row, fail = accepted.row, self._world.trace.fail
-        held = self._world.stripe.by_bucket()[row.bucket_key]
-        counted = self.usage[self._home[row.account]].whole().bucket_units()[row.bucket_key]
-        if held > counted:
-            fail(f"Stripe holds {held} of {row.bucket_key}, of which {counted} were counted")
+        held = self._world.stripe.by_bucket()
+        counted = self.usage[self._home[row.account]].whole().bucket_units()
+        lane = f"{row.account}|{row.bucket_key.split('|')[1]}|"
+        buckets = {name for name in counted if name.startswith(lane)} if self._confused() else {row.bucket_key}
+        most, there = (sum(each[name] for name in buckets) for each in (counted, held))
+        if there > most:
+            fail(f"Stripe holds {there} of {sorted(buckets)}, of which {most} were counted")
         period = period_containing(row.timestamp, self._operator.facts[row.account].anchor)
         if accepted.at_ms / 1000 >= period.end + names.GRACE_SECONDS:
             fail(f"Stripe takes {accepted.identifier[:12]} after its invoice was final: it is never billed")
+
+    def _confused(self) -> set[tuple[str, str, int]]:
+        """Minutes in which a summary says something else than was delivered.
+
+        Stripe has lost a row, or holds one that was written off. Another row of the same minute and value may then be
+        taken for it: sums stay right, while buckets may have changed places.
+        """
+        held = {each.identifier: each.row for each in self._world.stripe.accepted}
+        rows = [each.row for each in self._world.stripe.lost.values()]
+        for truth in self.pushes:
+            rows += [row for name, row in truth.written_off.items() if name in held]
+        return {minute_of(row) for row in rows}
 
     # At any moment.
 
@@ -105,7 +123,12 @@ class Invariants:
         counted = self.usage[shard.number].up_to(shard.fence(Log.USAGE)).bucket_units()
         state = self.pushes[shard.number].up_to(shard.fence(Log.PUSHES))
         self._same(shard, "rows in flight", shard.fields("fly").keys(), state.in_flight.keys())
-        undecidable = [name for name, parked in state.parked.items() if parked.reason is ParkReason.UNDECIDABLE]
+        confused = self._confused()
+        undecidable = [
+            name
+            for name, parked in state.parked.items()
+            if parked.reason is ParkReason.UNDECIDABLE and minute_of(parked.row) not in confused
+        ]
         if undecidable:
             self._world.trace.fail(f"shard {shard.number}: {undecidable} could not be told apart by summaries")
         self._same(shard, "parked rows", shard.fields("park").keys(), state.parked.keys())
@@ -115,6 +138,8 @@ class Invariants:
         self._same(shard, "due units", {name: int(units) for name, units in shard.fields("due").items()}, due)
         self._same(shard, "due buckets in order", shard.due_order, due.keys())
         self._same(shard, "accepted units", shard.accepted(), state.accepted)
+        self._same(shard, "rows that ended otherwise", shard.ended, state.ended)
+        self._same(shard, "carried units", shard.carried(), state.carried)
 
     def _dead_letters(self, topic: str, partition: int) -> set[int]:
         found = set()
@@ -176,17 +201,19 @@ class Invariants:
         """Stripe holds what was counted, but for what is parked or waits; every invalid record has its dead letter."""
         self.check()
         accepted = {each.identifier for each in self._world.stripe.accepted}
-        held = self._world.stripe.by_bucket()
+        held, lost, confused = self._world.stripe.by_bucket(), self._world.stripe.lost, self._confused()
         for number in range(names.PARTITIONS):
             state, count = self._fold(self.pushes[number]), self.usage[number].whole()
             missing = Counter(
                 {name: units - state.claimed.get(name, 0) for name, units in count.bucket_units().items()}
             )
-            for identifier, parked in state.parked.items():
+            absent = {name: parked.row for name, parked in state.parked.items()} | self.pushes[number].written_off
+            absent |= {name: row for name, row in self.pushes[number].delivered.items() if name in lost}
+            for identifier, row in absent.items():
                 if identifier not in accepted:
-                    missing[parked.row.bucket_key] += parked.row.value
+                    missing[row.bucket_key] += row.value
             for bucket, units in count.bucket_units().items():
-                if held[bucket] + missing[bucket] != units:
+                if held[bucket] + missing[bucket] != units and not confused:
                     self._world.trace.fail(
                         f"{bucket}: counted {units}, Stripe holds {held[bucket]}, {missing[bucket]} wait"
                     )

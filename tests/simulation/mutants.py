@@ -10,10 +10,11 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-import ledger.pushes
+import ledger.push_fold
 import ledger.reading
 import ledger.ready
 import ledger.usage
+import metering.push_fold
 import stripe_sync.sender
 from aggregator.publisher import Message
 from aggregator.usage_fold import UsageFold
@@ -23,7 +24,7 @@ from ledger.script import Script
 from metering.counting import UsageBatch
 from metering.dedupe import DedupeWindow
 from metering.push_fold import InFlight
-from metering.push_log import encode
+from metering.push_log import RetryOrder, encode
 from metering.row import Row
 from stripe_sync.folder import Moment
 from stripe_sync.shard_worker import ShardWorker
@@ -36,6 +37,10 @@ FORGETFUL = Scenario(violence=0.05, disasters=("flush_behind_a_back", "rebalance
 LAGGING = Scenario(violence=0.05, disasters=("take_snapshot", "fail_over"))
 SLEEPY = Scenario(violence=0.2, disasters=("sleepwalk", "sleep_for_hours", "rebalance"))
 PILED_UP = Scenario(violence=0.05, late_appends=0.3, stripe_leg=1.0, disasters=("rebalance",), backlog=True)
+CARED_FOR = Scenario(
+    violence=0.2, late_appends=0.2, disasters=("sleep_for_hours", "sleepwalk", "rebalance"), backlog=True, desks=2
+)
+HASTY = Scenario(violence=0.05, disasters=("rebalance",), backlog=False, desks=2)
 OVERDUE = Scenario(violence=0.6, disasters=("sleep_for_hours", "take_server_away"), backlog=True)
 
 
@@ -133,7 +138,7 @@ def the_window_is_not_checked() -> Any:
 @mutant(PILED_UP)
 def held_rows_are_not_checked() -> Any:
     """A row is accepted whatever is unresolved."""
-    return _script(ledger.pushes, "_PREPARED", ("held ~= true and not held[1] and not held[2] and from", "from"))
+    return _script(ledger.push_fold, "_PREPARED", ("held ~= true and not held[1] and not held[2] and from", "from"))
 
 
 @mutant(OVERDUE)
@@ -153,8 +158,8 @@ def minutes_do_not_conflict() -> Any:
 @mutant()
 def a_prepared_does_not_wait_for_its_count() -> Any:
     """The push log is folded before the usage log has reached its rows."""
-    line = "if tonumber(fences[2] or '0') < tonumber(ARGV[3]) then return {'WAIT', fences[1]} end"
-    return _script(ledger.pushes, "_PREPARED", (line, ""))
+    line = "if tonumber(fences[2] or '0') < tonumber(ARGV[5]) then return {'WAIT', fences[1]} end"
+    return _script(ledger.push_fold, "_PREPARED", (line, ""))
 
 
 @mutant()
@@ -183,6 +188,34 @@ def an_identifier_leaves_out_the_units() -> Any:
         return sha1(f"{namespace}|{self.bucket_key}|{self.timestamp}".encode()).hexdigest()  # noqa: S324
 
     return patch.object(Row, "identifier", identifier)
+
+
+@mutant(HASTY)
+def orders_do_not_wait() -> Any:
+    """A row is replaced, or parked, before summaries can be believed about it."""
+    return patch.object(metering.push_fold, "QUIET_MS", 0)
+
+
+@mutant(CARED_FOR)
+def a_retried_row_is_young_again() -> Any:
+    """Its age is counted from the order: what Stripe has forgotten is sent blindly."""
+
+    async def retry(place: Any, order: RetryOrder) -> Answer:
+        entry = await ledger.push_fold._read_parked(place, order.identifier)
+        if isinstance(entry, Answer):
+            return entry
+        keys, again = place.shard.keys, ""
+        if entry is not None:
+            again = InFlight(row=entry.row, prepared_ms=place.mark.append_ms).model_dump_json()
+        return await place.run(ledger.push_fold._RETRY, [keys.in_flight, keys.parked], [order.identifier, again])
+
+    return patch.object(ledger.push_fold, "_fold_retry", retry)
+
+
+@mutant(CARED_FOR)
+def a_parked_row_is_parked_again() -> Any:
+    """A second order to park takes its units away a second time."""
+    return _script(ledger.push_fold, "_PARK", ("not ended and not held[1] and not held[2] and", ""))
 
 
 @contextmanager

@@ -11,24 +11,31 @@ from tests.simulation.redis_server import RedisMachine
 from tests.simulation.truth import Bucket
 
 DAY = 86_400
-DEDUPE, ORDER = "d:", "due:order"
+DEDUPE, ORDER, ENDED = "d:", "due:order", "ended"
 FIELDS_A_MONTH = 31
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """Hashes by name without the shard's tag, and the sorted set of due buckets."""
+    """Hashes by name without the shard's tag; due buckets, which have an order; rows that ended without delivery."""
 
     number: int
     _hashes: dict[str, dict[str, bytes]]
     due_order: set[str]
+    ended: set[str]
 
     @classmethod
     def of(cls, machine: RedisMachine, keys: ShardKeys) -> Self:
         """The shard as it is now."""
         tag = keys.fences.removesuffix("f")
         order: list[bytes] = machine.client.zrange(keys.due_order, 0, -1)
-        return cls(keys.shard, machine.hashes(tag, DEDUPE, ORDER), {name.decode() for name in order})
+        ended: set[bytes] = machine.client.smembers(keys.ended)
+        return cls(
+            keys.shard,
+            machine.hashes(tag, DEDUPE, ORDER, ENDED),
+            {name.decode() for name in order},
+            {name.decode() for name in ended},
+        )
 
     def fields(self, name: str) -> dict[str, bytes]:
         """One hash."""
@@ -64,6 +71,15 @@ class Photo:
         for _, _, fields in self._of_accounts("s"):
             total.update({name: int(units) for name, units in fields.items() if name[0] != "c"})  # c: carried
         return dict(total)
+
+    def carried(self) -> dict[str, int]:
+        """Units that were carried forward, by account, meter and minute."""
+        return {
+            f"{account}|{name.removeprefix('c|')}": int(units)
+            for account, _, fields in self._of_accounts("s")
+            for name, units in fields.items()
+            if name[0] == "c"
+        }
 
     def _of_accounts(self, kind: str) -> list[tuple[str, str, dict[str, bytes]]]:
         names = [(name.split(":"), fields) for name, fields in self._hashes.items()]

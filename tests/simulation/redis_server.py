@@ -22,7 +22,10 @@ from tests.simulation.trace import Trace
 from tests.simulation.weather import Server
 
 SETTINGS = {"appendonly": "no", "hash-max-listpack-entries": "100000", "hash-max-listpack-value": "100000"}
-SPOKEN_OF = {"apply_usage", "fold_prepared", "fold_settled", "fold_table", "mark_ready", "drop_block", "read_usage"}
+SPOKEN_OF = {
+    *("apply_usage", "drop_block", "fold_table", "mark_ready", "read_usage"),
+    *("fold_prepared", "fold_settled", "fold_retry", "fold_reissue", "fold_write_off", "fold_park"),
+}
 
 
 @dataclass(frozen=True, slots=True)

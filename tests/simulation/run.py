@@ -1,6 +1,7 @@
 """One seed from its first event to its last invariant; and many, from the command line: `make simulate SEEDS=5000`."""
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -12,8 +13,10 @@ from random import Random
 from unittest.mock import patch
 
 from metering import dedupe
+from stripe_sync import reissuer
 from tests.simulation import names
 from tests.simulation.aggregators import Aggregator
+from tests.simulation.desk import Desk
 from tests.simulation.disasters import Disasters
 from tests.simulation.invariants import Invariants
 from tests.simulation.loop import State, StuckError
@@ -31,6 +34,8 @@ STORM_SECONDS = 25.0
 REST_SECONDS = 300.0
 CHECK_SECONDS = 2.5
 EVENTS = (30, 120)
+DESKS = (0, 1, 2)
+LOOK_SECONDS = 3.0  # of the reissuer: minutes would be longer than a storm
 MONTH_END = datetime(2026, 1, 31, 23, tzinfo=UTC)
 SETS, MEMBERS = 2, 4  # of a dedupe block: a few dozen identities make the next one grow
 
@@ -55,7 +60,11 @@ def simulate(seed: int, machine: RedisMachine, scenario: Scenario = ANY) -> Outc
     start = Random(seed)  # noqa: S311
     start_ms = int(MONTH_END.timestamp() * 1000) - int(start.choice((-0.2, 1, 20)) * start.random() * 86_400_000)
     world = World(seed, machine, start_ms, scenario)
-    with patch.multiple(dedupe, MIN_SETS=SETS, MEMBERS_PER_SET=MEMBERS), critical_is_violation(world.trace):
+    with (
+        patch.multiple(dedupe, MIN_SETS=SETS, MEMBERS_PER_SET=MEMBERS),
+        patch.object(reissuer, "LOOK_SECONDS", LOOK_SECONDS),
+        critical_is_violation(world.trace),
+    ):
         _run(world, _story(world))
         violation = world.trace.violation
         world.trace.closed = True
@@ -71,6 +80,9 @@ async def _story(world: World) -> None:
         world.employ(f"aggregator-{number}", Aggregator, aggregators)
         world.employ(f"stripe-{number}", StripeWorker, workers)
         world.employ(f"reader-{number}", Reader)
+    desks = world.random("desks").choice(DESKS) if world.scenario.desks is None else world.scenario.desks
+    for number in range(desks):
+        world.employ(f"desk-{number}", Desk)
     disasters = Disasters(world, [aggregators, workers])
     storm = asyncio.gather(disasters.run(), _check_forever(invariants))
     await asyncio.gather(load.run(world.random("events").randint(*EVENTS), STORM_SECONDS), operator.run(STORM_SECONDS))
@@ -165,5 +177,13 @@ def main(seeds: str) -> int:
     return 0
 
 
+def _with_hash_seed() -> None:
+    """Begins anew where Python draws its own: the order of what is in a set is part of a seed's story."""
+    if "PYTHONHASHSEED" not in os.environ:
+        command = [sys.executable, "-m", "tests.simulation.run", *sys.argv[1:]]
+        os.execve(sys.executable, command, os.environ | {"PYTHONHASHSEED": "0"})  # noqa: S606
+
+
 if __name__ == "__main__":
+    _with_hash_seed()
     sys.exit(main(*sys.argv[1:]))

@@ -21,6 +21,7 @@ from tests.simulation.weather import Server, Weather
 
 KNOWN_MS = 24 * 3600 * 1000  # exactly: "at least 24 hours" is not to be counted on for longer
 SUMMARY_LAG_MS = 2 * 3600 * 1000
+LOST_SHARES = (0.0, 0.0, 0.1)  # of what it takes, drawn per seed: it said yes, and counts nothing
 ANSWERS_SHARE = 0.15  # of calls in a storm that end in 409, 429, 500 or a time-out
 
 
@@ -57,7 +58,9 @@ class SimulatedStripe:
         self._trace = trace
         self._bodies: dict[str, tuple[object, ...]] = {}
         self._visible_ms: defaultdict[Minute, int] = defaultdict(int)
+        self._lost_share = random.choice(LOST_SHARES)
         self.accepted: list[Accepted] = []
+        self.lost: dict[str, Accepted] = {}
         self.customers: set[str] = set()
         self.asked_ms: dict[tuple[str, Minute], int] = {}
         self.watch: Callable[[str, Row, str], None] = lambda who, row, identifier: None
@@ -132,13 +135,18 @@ class SimulatedStripe:
             self._trace.say("stripe", f"{identifier[:12]} refused: {refused.reason}")
             return _outcome(refused)
         taken = Accepted(identifier, row, now_ms)
+        if self._weather.chance(self._lost_share):
+            self._trace.say("stripe", f"{identifier[:12]} accepted, and lost")
+            self.lost[identifier] = taken
+            return Delivered()
         self.accepted.append(taken)
         self._trace.say("stripe", f"{identifier[:12]} accepted")
         self.count(taken)
         return Delivered()
 
     def _knows(self, identifier: str, now_ms: int) -> bool:
-        return any(each.identifier == identifier and now_ms - each.at_ms < KNOWN_MS for each in self.accepted)
+        taken = (*self.accepted, *self.lost.values())
+        return any(each.identifier == identifier and now_ms - each.at_ms < KNOWN_MS for each in taken)
 
 
 def _outcome(refused: RefusedError) -> Outcome:

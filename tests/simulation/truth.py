@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from metering.push_fold import PushState, fold
-from metering.push_log import Prepared, Settled, decode
+from metering.push_fold import Parked, PushState, fold
+from metering.push_log import ParkOrder, PushRecord, ReissueOrder, Settled, WriteOffOrder, decode
+from metering.row import Row
 from tests.simulation.kafka import PartitionLog, Record
 
 PAST_MS = 34 * 24 * 3600 * 1000
@@ -109,9 +110,11 @@ class PushTruth:
         self._usage = usage
         self._state = PushState()
         self._folded = 0
-        self._records: dict[int, Prepared | Settled] = {}
+        self._records: dict[int, PushRecord] = {}
         self.prepared_ms: dict[str, int] = {}
         self.settled_at: dict[str, tuple[float, int]] = {}
+        self.delivered: dict[str, Row] = {}
+        self.written_off: dict[str, Row] = {}
 
     def up_to(self, fence: int) -> PushState:
         """The records below a fence."""
@@ -121,7 +124,7 @@ class PushTruth:
                 fold(state, self._decoded(record), record.timestamp)
         return state
 
-    def _decoded(self, record: Record) -> Prepared | Settled:
+    def _decoded(self, record: Record) -> PushRecord:
         if record.offset not in self._records:
             self._records[record.offset] = decode(record.value or b"")
         return self._records[record.offset]
@@ -130,11 +133,38 @@ class PushTruth:
         """All that has landed; notes when each row was accepted by the log (broker's time) and settled (true time)."""
         for record in self._log.records[self._folded :]:
             self._state.counted = self._usage.whole().bucket_units()
-            decoded, before = self._decoded(record), set(self._state.in_flight)
+            decoded, flying, parked = self._decoded(record), dict(self._state.in_flight), dict(self._state.parked)
             fold(self._state, decoded, record.timestamp)
+            settled = {name: entry.row for name, entry in flying.items() if name not in self._state.in_flight}
+            self.settled_at |= dict.fromkeys(settled, record.landed)
             for name, entry in self._state.in_flight.items():
                 self.prepared_ms.setdefault(name, entry.prepared_ms)
-            if isinstance(decoded, Settled):
-                self.settled_at |= dict.fromkeys(before - self._state.in_flight.keys(), record.landed)
+                self.settled_at.pop(name, None)
+            self._follow(decoded, settled, parked)
         self._folded = len(self._log.records)
         return self._state
+
+    def _follow(self, record: PushRecord, settled: dict[str, Row], parked: dict[str, Parked]) -> None:
+        """What became of a record's rows, told by what it changed."""
+        match record:
+            case Settled():
+                self.delivered |= {name: row for name, row in settled.items() if name not in self._state.parked}
+            case ParkOrder():
+                for name in self._state.parked.keys() - parked.keys():
+                    del self.delivered[name]  # nothing else may be taken back
+            case WriteOffOrder():
+                gone = parked.keys() - self._state.parked.keys()
+                self.written_off |= {name: parked[name].row for name in gone}
+            case ReissueOrder() if record.old in parked and record.old not in self._state.parked:
+                name = record.row.identifier(record.namespace)
+                self.prepared_ms[name] = self._state.in_flight[name].prepared_ms
+                self.written_off.pop(name, None)
+            case _:
+                return
+
+    def accepted(self) -> Counter[str]:
+        """What rows that were delivered, and not taken back, amount to by meter, minute and customer."""
+        total: Counter[str] = Counter()
+        for row in self.delivered.values():
+            total[row.minute_key] += row.value
+        return total

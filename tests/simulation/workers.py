@@ -4,9 +4,11 @@ import asyncio
 from random import Random
 from types import SimpleNamespace
 
+from ledger.shard import Shard
 from stripe_sync.log import Entry
 from stripe_sync.ownership import Ownership
 from stripe_sync.planner import Pace
+from stripe_sync.reissuer import Reissuer
 from stripe_sync.sender import Sender, StripeSide
 from stripe_sync.shard_worker import ShardWorker
 from tests.simulation import names
@@ -64,6 +66,7 @@ class StripeWorker(Process):
                 pace=pace,
                 clock=self.clock,
                 make_incarnation=self.incarnation,
+                reissuer=self._reissuer(self.ledger.shard(shard), stripe_side),
             )
 
         self._turn = asyncio.Lock()
@@ -76,6 +79,9 @@ class StripeWorker(Process):
             everything = [SimpleNamespace(partition=shard) for shard in range(names.PARTITIONS)]
             await self._ownership.on_partitions_revoked(everything)
             await self._ownership.on_partitions_assigned(everything[shard] for shard in sorted(shards))
+
+    def _reissuer(self, shard: Shard, summaries: TransportOf) -> Reissuer:
+        return Reissuer(shard, names.IDENTITY, summaries, self.clock, grace=names.GRACE_SECONDS, admit=self._admit)
 
     async def _admit(self) -> None:
         """The rate limit: mostly there is room."""

@@ -72,10 +72,8 @@ async def test_a_stripe_that_does_not_answer_is_waited_for(
         client = client_of(server.url)
         with pytest.raises(StripeStoppedError, match=r"not answered for 60 s.*BILLING_STRIPE_API_BASE") as raised:
             await stripe_identity(client, settings(), clock)
-        asked = server.requests
     assert "\n" not in str(raised.value)
     assert START_SECONDS <= sum(clock.slept) < START_SECONDS + 30
-    assert asked == len(clock.slept) + 1
     assert len([each for each in caplog.records if "does not answer" in each.message]) == len(clock.slept)
 
 
