@@ -38,7 +38,7 @@ check: install ## style, types, import contracts
 	$(BIN)/lint-imports
 
 test: install ## the whole test suite, over three processes; ARGS="tests/ledger -n 0" and others
-	$(BIN)/pytest -n 3 --dist loadfile $(ARGS)
+	PYTHONHASHSEED=0 $(BIN)/pytest -n 3 --dist loadfile $(ARGS)  # so that a seed of the simulation replays
 
 simulate: install ## thousands of seeds of the simulation: SEEDS=5000, or a range: SEEDS=100:200
 	$(BIN)/python -m tests.simulation.run $(SEEDS)
