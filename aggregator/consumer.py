@@ -319,7 +319,10 @@ class BatchConsumer(driver.Consumer):
 
     async def _seek_to_fences(self, tps: set[TP]) -> dict[TP, int]:
         async with self._seeking:  # a fold and its chain are found together, or a batch meets another state's memory
-            return await self._find_places(tps & set(self.assignment()))
+            held = tps & set(self.assignment())
+            for tp in held:  # of an older chain, too: nothing may be folded with a memory that is just being learnt
+                self._void(tp)
+            return await self._find_places(held)
 
     async def _find_places(self, tps: set[TP]) -> dict[TP, int]:
         if not tps:
@@ -334,7 +337,6 @@ class BatchConsumer(driver.Consumer):
         for tp, (fence, last) in standings.items():
             if tp not in held:
                 continue
-            self._void(tp)
             self.applied[tp] = fence
             places[tp] = Place(fence, self._generation[tp], mark_to_compare(last, bounds[tp]))
         await cast("BatchThread", self._thread).begin(places)

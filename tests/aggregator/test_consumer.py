@@ -146,6 +146,21 @@ async def test_a_seek_voids_what_was_read_of_its_partition_alone(bench: Bench) -
     assert [bench.consumer.is_current(batch) for batch in bench.taken] == [False, True]
 
 
+async def test_nothing_is_folded_while_a_position_is_found(bench: Bench, monkeypatch) -> None:
+    """A batch of the older chain would move what the fold remembers on, past where the new chain begins."""
+    await bench.consumer._hand_over(bench.thread.read(USAGE, 110))
+    meanwhile = []
+
+    async def open_fold(tp: TP, bounds: LogBounds) -> Standing:
+        meanwhile.append(bench.current())
+        return await bench.open_fold(tp, bounds)
+
+    monkeypatch.setattr(bench.consumer.transport, "open_fold", open_fold)
+    await bench.consumer.seek_to_committed()
+
+    assert meanwhile == [[], []]
+
+
 async def test_a_position_is_asked_for_until_the_shard_answers(bench: Bench) -> None:
     """And only once at a time, however often it is wanted."""
     bench.fences[USAGE] = RedisError("away")
