@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from ledger.reading import AccountChangedError, NotReadyError
 from ledger.script import load
 from ledger.shard import Shard
-from ledger.usage import MONTH_DAYS
 from metering.meters import CATALOGUE
-from metering.span import DAY_HOURS, DAY_SECONDS, Span
+from metering.span import DAY_HOURS, DAY_SECONDS, MONTH_DAYS, Span
 
 _READ = load("read_history")
 _MINUTE_SECONDS = 60

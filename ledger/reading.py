@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 from ledger.script import load
 from ledger.shard import Shard
-from ledger.usage import MONTH_DAYS
 from metering.account import Account
 from metering.api_key import ApiKeyRecord
 from metering.meters import CATALOGUE
-from metering.span import DAY_HOURS, Span
+from metering.span import DAY_HOURS, MONTH_DAYS, Span
 
 _FIND_KEY = load("find_key")
 _FIND_ACCOUNT = load("find_account")

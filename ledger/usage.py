@@ -1,12 +1,15 @@
 """The usage fold, second half: one call per batch, atomically."""
 
+from array import array
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import starmap
+from struct import Struct
 
 from ledger.answer import Answer, read_answer
-from ledger.keys import ShardKeys
 from ledger.script import load
 from ledger.shard import Shard
-from metering.counting import Mark, UsageBatch
+from metering.counting import Counter, Mark, UsageBatch
 from metering.dedupe import DedupeWindow
 from metering.outage import RejectWindow
 from metering.row import bucket_key
@@ -14,7 +17,8 @@ from metering.span import DAY_HOURS, month_and_day
 
 _APPLY = load("apply_usage")
 _DROP_BLOCK = load("drop_block")
-MONTH_DAYS = 31  # fields per meter in a month's hash
+_COUNTER = Struct("<dI").pack  # units, hour
+_FIELD = Struct("<HI").pack  # field, counter
 SETS_PER_CALL = 1000  # bounds a script's time, and what Lua unpacks at once (below some 8,000)
 
 
@@ -30,20 +34,26 @@ async def apply_usage(
         rejects: the reject window after the batch, kept beside the fence.
     """
     keys, sets, earlier = shard.keys, window.sets_of(batch.block), window.earlier(batch.block)
+    days = _account_days(batch.counters)
     names = [keys.due, keys.due_order]
     args: list[str | bytes | int] = [
         *(batch.start, batch.end, batch.high_ms, mark_text(batch.last), batch.block, sets),
         *(batch.read, batch.duplicates, len(batch.rejected), len(batch.misplaced)),
-        *(len(batch.groups), 1 + len(earlier), len(batch.counters)),
+        *(len(batch.groups), 1 + len(earlier), len(batch.counters), len(days)),
         str(rejects or ""),
+        b"".join([_COUNTER(units, hour) for units, (_, _, hour) in zip(batch.units, batch.counters, strict=True)]),
+        *starmap(bucket_key, batch.counters),
     ]
     for index, group in batch.groups.items():
         names.append(keys.remembered(batch.block, index % sets))
         names.extend(keys.remembered(block, index % count) for block, count in earlier.items())
         args.append(len(group.members))
-        args.append(group.corrections.tobytes())
+        args.append(array("I", group.corrections).tobytes())
         args.extend(group.members)
-    _add_counters(keys, batch, names, args)
+    for (account, day), fields in days.items():
+        month, day_of_month = _month_and_day(day)
+        names += (keys.hours(account, day), keys.days(account, month))
+        args += (day_of_month, b"".join(starmap(_FIELD, sorted(fields))))
     return read_answer(await shard.run(_APPLY, names, args))
 
 
@@ -62,25 +72,20 @@ async def drop_block(shard: Shard, block: int, sets: int, *, at: int) -> None:
         await shard.run(_DROP_BLOCK, names[first : first + SETS_PER_CALL], [at, block if last else ""])
 
 
-def _add_counters(keys: ShardKeys, batch: UsageBatch, names: list[str], args: list[str | bytes | int]) -> None:
-    places: dict[tuple[str, int], int] = {}
-    for (account, meter, hour), units in zip(batch.counters, batch.units, strict=True):
+def _account_days(counters: Sequence[Counter]) -> dict[tuple[str, int], list[tuple[int, int]]]:
+    """The counters of each account and day as (field of the hours, number): a write costs by the hash."""
+    days: dict[tuple[str, int], list[tuple[int, int]]] = {}
+    for number, (account, meter, hour) in enumerate(counters, 1):
         day, hour_of_day = divmod(hour, DAY_HOURS)
-        month, day_of_month = _month_and_day(day)
-        place = places.get((account, day))
-        if place is None:
-            names += (keys.hours(account, day), keys.days(account, month))
-            place = places[account, day] = len(names)  # of the first, among KEYS: the fences hash is KEYS[1]
-        args += (
-            place,
-            meter * DAY_HOURS + hour_of_day,
-            meter * MONTH_DAYS + day_of_month - 1,
-            bucket_key(account, meter, hour),
-            units,
-        )
+        field = meter * DAY_HOURS + hour_of_day, number
+        if (account, day) in days:
+            days[account, day].append(field)
+        else:
+            days[account, day] = [field]
+    return days
 
 
-_month_and_day = lru_cache(maxsize=128)(month_and_day)  # a day has many counters
+_month_and_day = lru_cache(maxsize=128)(month_and_day)  # a day has many accounts
 
 
 def mark_text(mark: Mark | None) -> str:

@@ -51,6 +51,9 @@ class UsageEvent(NamedTuple):
     quantity: int
 
 
+_new_event = tuple.__new__  # what UsageEvent(...) comes to, in half the time: this is made of every record
+
+
 def identity_member(source: str, event_id: str) -> int:
     """The signed 64-bit hash of an event's identity (source, id), by which duplicates are known.
 
@@ -80,9 +83,10 @@ def read_event(value: bytes | None, append_ms: int) -> UsageEvent | Reject:
         return _explain(value, append_ms, error)
     except ValueError as error:
         return _constant_fault(value) or _invalid_time(error)
-    fault = _constant_fault(value)
-    if fault is not None:
-        return fault
+    if b"N" in value or b"I" in value:  # one letter is found ten times as fast as a word
+        fault = _constant_fault(value)
+        if fault is not None:
+            return fault
     meter = BY_NAME.get(event["type"])
     if meter is None or append_ms < meter.counts_since_ms:
         return _unknown_meter(event["type"])
@@ -93,7 +97,8 @@ def read_event(value: bytes | None, append_ms: int) -> UsageEvent | Reject:
         return Reject(RejectReason.TIME_IN_FUTURE, f"time {event['time']} is more than 5 minutes after its append time")
     data = event.get("data")
     quantity = data.get("quantity", 1) if data else 1
-    return UsageEvent(identity_member(event["source"], event["id"]), event["subject"], meter.index, time, quantity)
+    member = identity_member(event["source"], event["id"])
+    return _new_event(UsageEvent, (member, event["subject"], meter.index, time, quantity))
 
 
 def _constant_fault(value: bytes) -> Reject | None:

@@ -177,7 +177,7 @@ def _park(state: PushState, order: ParkOrder, append_ms: int) -> None:
 
 def may_replace(order: ReissueOrder, old: Parked, append_ms: int) -> bool:
     """Whether a reissue is one: the same units under another body, a quiet time after the parking that was judged."""
-    if order.parked_ms not in {None, old.parked_ms} or append_ms - old.parked_ms < QUIET_MS:
+    if order.parked_ms != old.parked_ms or append_ms - old.parked_ms < QUIET_MS:
         return False
     return order.row != old.row and order.row.units == old.row.units
 

@@ -68,12 +68,12 @@ class ReissueOrder(Order):
     """A parked row, `old`, is replaced by one for another customer or timestamp, under a new identifier.
 
     Whoever orders it has seen in Stripe's summary that the old row is not there, and says of which parking that was
-    judged (`parked_ms`): a row that was retried and parked again since may have arrived. None: of any.
+    judged (`parked_ms`): a row that was retried and parked again since may have arrived.
     """
 
     kind: Literal["reissue"] = "reissue"
     old: str
-    parked_ms: int | None = None
+    parked_ms: int
     namespace: str
     row: Row
 

@@ -15,19 +15,20 @@ _UNIX_EPOCH_DAY = date(1970, 1, 1).toordinal()
 _LAST_MINUTE_OF_DAY = 23 * 60 + 59
 
 
-@lru_cache(maxsize=1 << 16)  # a log's minutes come together, whatever their seconds
-def _minute(text: str, offset: str) -> int:
-    """Minutes since 1970-01-01 of `YYYY-MM-DDThh:mm` and an offset as `PATTERN` has it.
-
-    Raises:
-        ValueError: the month has no such day.
-    """
+@lru_cache(maxsize=1 << 16)  # a log's seconds come together
+def _second(text: str, offset: str) -> int:
+    """Seconds since 1970-01-01 of `YYYY-MM-DDThh:mm:ss` and an offset as `PATTERN` has it; raises like `to_unix`."""
     days = date.fromisoformat(text[:10]).toordinal() - _UNIX_EPOCH_DAY
     minute = days * 1440 + int(text[11:13]) * 60 + int(text[14:16])
-    if offset in "Zz":
-        return minute
-    ahead = int(offset[1:3]) * 60 + int(offset[4:6])
-    return minute + ahead if offset[0] == "-" else minute - ahead
+    if offset not in "Zz":
+        ahead = int(offset[1:3]) * 60 + int(offset[4:6])
+        minute += ahead if offset[0] == "-" else -ahead
+    second = int(text[17:19])
+    if second == 60:
+        if minute % 1440 != _LAST_MINUTE_OF_DAY:
+            raise ValueError("second 60 is a leap second and ends a UTC day (23:59:60Z)")
+        second = 59
+    return minute * 60 + second
 
 
 def to_unix(text: str) -> int:
@@ -39,13 +40,7 @@ def to_unix(text: str) -> int:
     Raises:
         ValueError: the month has no such day, or :60 is not at the end of a UTC day (RFC 3339, 5.6 and 5.7).
     """
-    minute = _minute(text[:16], text[-1] if text[-1] in "Zz" else text[-6:])
-    second = int(text[17:19])
-    if second == 60:
-        if minute % 1440 != _LAST_MINUTE_OF_DAY:
-            raise ValueError("second 60 is a leap second and ends a UTC day (23:59:60Z)")
-        second = 59
-    return minute * 60 + second
+    return _second(text[:19], text[-1] if text[-1] in "Zz" else text[-6:])
 
 
 def from_unix(seconds: int) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 DAY_HOURS = 24
+MONTH_DAYS = 31  # of the longest: fields per meter in a month's hash
 DAY_SECONDS = 86_400
 
 

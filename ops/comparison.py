@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ledger.usage import MONTH_DAYS
 from metering.bucket import hour_of, start_of
 from metering.meters import BY_INDEX
 from metering.rfc3339 import from_unix, to_unix
-from metering.span import DAY_HOURS, DAY_SECONDS
+from metering.span import DAY_HOURS, DAY_SECONDS, MONTH_DAYS
 
 LATE_SECONDS = 35 * DAY_SECONDS  # an event may be this much older than its record (34 days), or be repeated as late
 KEPT_SECONDS = 70 * DAY_SECONDS  # units are kept for so long, like the log

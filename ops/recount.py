@@ -13,14 +13,13 @@ from hashlib import blake2b
 from pydantic_core import from_json
 
 from ledger.state import Conservation
-from ledger.usage import MONTH_DAYS
 from metering.bucket import hour_of
 from metering.counting import LogRecord, origin_time
 from metering.dedupe import block_of, oldest_block
 from metering.event import UsageEvent, read_event
 from metering.partition import partition_of
 from metering.reject import Reject
-from metering.span import DAY_HOURS, month_and_day
+from metering.span import DAY_HOURS, MONTH_DAYS, month_and_day
 
 MOST_EXAMPLES = 10
 _PAYLOAD_BITS = 64

@@ -1,69 +1,78 @@
 -- Counts one batch of the usage log: check the fence, look up duplicates, count, advance.
--- KEYS: 1 fences, 2 due, 3 due order; then per group its set in each dedupe block, the current block first;
---       then an account's hours and days, a pair for each day
--- ARGV: 1 start, 2 end, 3 highest append time, 4 last offset:time:crc, 5 dedupe block, 6 its sets,
---       7 read, 8 duplicates within the batch, 9 dead-lettered, 10 re-routed, 11 groups, 12 blocks, 13 counters,
---       14 reject window
+-- KEYS: 1 fences, 2 due, 3 due order; per group its set in each dedupe block, the current block first;
+--       per account and day its hours and its month's days
+-- ARGV: 1 start, 2 end, 3 highest append time, 4 last offset:time:crc, 5 dedupe block, 6 its sets, 7 read,
+--       8 duplicates within the batch, 9 dead-lettered, 10 re-routed, 11 groups, 12 blocks, 13 counters,
+--       14 accounts' days, 15 reject window, 16 (f64 units, u32 hour) packed for each counter, the bucket of each
 --       per group: how many members, (u32 counter, u32 quantity) packed for each, the members
---       per counter: place of its pair among KEYS, hours field, days field, bucket (which ends in its hour), units
-local CHUNK, KEPT_SECONDS = 1000, 71 * 86400  -- due buckets at once: Lua unpacks some 8,000 values
+--       per account and day: the day of the month, (u16 meter * 24 + hour, u32 counter) packed for each, in order
+local CHUNK, KEPT_SECONDS = 1000, 72 * 86400  -- due buckets at once (Lua unpacks some 8,000 values)
 local fence, closed_before = unpack(redis.call('HMGET', KEYS[1], 'usage', 'closed_before'))
 if not fence then return {'EMPTY', ''} end
 if fence ~= ARGV[1] then return {tonumber(fence) > tonumber(ARGV[1]) and 'STALE' or 'GAP', fence} end
 
-local groups, blocks, counters = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
-local key, arg, hits, taken, added, buckets, dues = 4, 15, 0, {}, {}, {}, {}
-for g = 1, groups do
-  local count, corrections = tonumber(ARGV[arg]), ARGV[arg + 1]
-  local first, last, known = arg + 2, arg + 1 + count, {}
-  for b = 0, blocks - 1 do
-    local found = redis.call('SMISMEMBER', KEYS[key + b], unpack(ARGV, first, last))
+local groups, blocks, counters, account_days = unpack(ARGV, 11, 14)
+local key, arg, hits, units, hours = 4, 17 + counters, 0, {}, {}
+for c = 1, counters do units[c], hours[c] = struct.unpack('<dI4', ARGV[16], c * 12 - 11) end
+for _ = 1, groups do
+  local count, corrections, known, new = ARGV[arg], ARGV[arg + 1], {}, {}
+  for k = key, key + blocks - 1 do
+    local found = redis.call('SMISMEMBER', KEYS[k], unpack(ARGV, arg + 2, arg + 1 + count))
     for m = 1, count do known[m] = known[m] or found[m] == 1 end
   end
-  local new = {}
   for m = 1, count do
     if known[m] then
-      local counter, quantity = struct.unpack('<I4I4', corrections, (m - 1) * 8 + 1)
-      taken[counter] = (taken[counter] or 0) + quantity
-      hits = hits + 1
+      local c, quantity = struct.unpack('<I4I4', corrections, m * 8 - 7)
+      units[c], hits = units[c] - quantity, hits + 1
     else
-      new[#new + 1] = ARGV[first + m - 1]
+      new[#new + 1] = ARGV[arg + 1 + m]
     end
   end
-  added[g] = new
-  key, arg = key + blocks, last + 1
+  if #new > 0 then redis.call('SADD', KEYS[key], unpack(new)) end
+  key, arg = key + blocks, arg + 2 + count
 end
 
-for g = 1, groups do
-  if #added[g] > 0 then redis.call('SADD', KEYS[4 + (g - 1) * blocks], unpack(added[g])) end
-end
-for c = 0, counters - 1 do
-  local units = tonumber(ARGV[arg + 4]) - (taken[c] or 0)
-  if units > 0 then
-    local pair, bucket = tonumber(ARGV[arg]), ARGV[arg + 3]
-    local new = redis.call('HINCRBY', KEYS[pair], ARGV[arg + 1], units) == units
-    redis.call('HINCRBY', KEYS[pair + 1], ARGV[arg + 2], units)
-    if new then for k = pair, pair + 1 do redis.call('EXPIRE', KEYS[k], KEPT_SECONDS) end end
-    local hour = tonumber(bucket:match('%d+$'))
-    if hour >= tonumber(closed_before or 0) then buckets[#buckets + 1], dues[#dues + 1] = bucket, units end
+local fields, sums = {}, {}  -- used again for every hash: a new table would cost more than the hash
+local function add(k, n)  -- the first n sums, to one hash; gives what it did not have
+  local held, new = redis.call('HMGET', KEYS[k], unpack(fields, 1, n)), {}
+  for f = 1, n do
+    sums[2 * f - 1], sums[2 * f] = fields[f], sums[2 * f] + (held[f] or 0)
+    if not held[f] then new[#new + 1] = fields[f] end
   end
-  arg = arg + 5
+  redis.call('HSET', KEYS[k], unpack(sums, 1, 2 * n))
+  return new
 end
-for first = 1, #buckets, CHUNK do
-  local last, sums = math.min(first + CHUNK - 1, #buckets), {}
-  local held = redis.call('HMGET', KEYS[2], unpack(buckets, first, last))
-  for b = first, last do
-    local due = held[b - first + 1]
-    sums[#sums + 1], sums[#sums + 2] = buckets[b], (due or 0) + dues[b]
-    if not due then redis.call('ZADD', KEYS[3], buckets[b]:match('%d+$'), buckets[b]) end
+for h = 0, 2 * account_days - 1 do
+  local day_of_month, packed, place, n = ARGV[arg], ARGV[arg + 1], 1, 0
+  while place <= #packed do
+    local field, c
+    field, c, place = struct.unpack('<I2I4', packed, place)
+    if h % 2 == 1 then field = math.floor(field / 24) * 31 + day_of_month - 1 end
+    if units[c] > 0 then
+      if fields[n] ~= field then n = n + 1; fields[n], sums[2 * n] = field, 0 end
+      sums[2 * n] = sums[2 * n] + units[c]
+    end
   end
-  redis.call('HSET', KEYS[2], unpack(sums))
+  if n > 0 and #add(key, n) > 0 then redis.call('EXPIRE', KEYS[key], KEPT_SECONDS) end
+  key, arg = key + 1, arg + h % 2 * 2
+end
+local n, order = 0, {}
+for c = 1, counters do
+  if units[c] > 0 and hours[c] >= tonumber(closed_before or 0) then
+    n = n + 1
+    fields[n], sums[2 * n] = ARGV[16 + c], units[c]
+  end
+  if n == CHUNK or n > 0 and c == tonumber(counters) then
+    for _, bucket in ipairs(add(2, n)) do order[#order + 1], order[#order + 2] = bucket:match('%d+$'), bucket end
+    if #order > 0 then redis.call('ZADD', KEYS[3], unpack(order)) end
+    n, order = 0, {}
+  end
 end
 local counted = ARGV[7] - ARGV[8] - hits - ARGV[9] - ARGV[10]
 redis.call('HSETNX', KEYS[1], 'sets:' .. ARGV[5], ARGV[6])
 redis.call('HINCRBY', KEYS[1], 'members:' .. ARGV[5], counted)
 local fates = {read = ARGV[7], counted = counted, duplicate = ARGV[8] + hits, dead = ARGV[9], rerouted = ARGV[10]}
 for fate, records in pairs(fates) do redis.call('HINCRBY', KEYS[1], fate, records) end
-redis.call('HSET', KEYS[1], 'usage', ARGV[2], 'high_ms', ARGV[3], 'rejects', ARGV[14])
+redis.call('HSET', KEYS[1], 'usage', ARGV[2], 'high_ms', ARGV[3], 'rejects', ARGV[15])
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'usage.last', ARGV[4]) end
 return {'APPLIED', ARGV[2], hits}

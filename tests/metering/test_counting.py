@@ -65,7 +65,7 @@ def remembered(batch: UsageBatch) -> dict[int, tuple[Counter, int]]:
         for position, member in enumerate(group.members):
             assert member % GROUPS == index
             counter, quantity = group.corrections[2 * position : 2 * position + 2]
-            found[member] = (batch.counters[counter], quantity)
+            found[member] = (batch.counters[counter - 1], quantity)
     return found
 
 

@@ -149,7 +149,7 @@ def fold(log: Sequence[Record], batch: Callable[[], int]) -> dict[int, int]:
             for group in each.groups.values():
                 for at, member in enumerate(group.members):
                     counter, units = group.corrections[2 * at], group.corrections[2 * at + 1]
-                    total += units if each.counters[counter] == BUCKET and member not in known else 0
+                    total += units if each.counters[counter - 1] == BUCKET and member not in known else 0
                     known.add(member)
         counts[end] = total
         start = end
