@@ -30,7 +30,9 @@ app = typer.Typer(add_completion=False)
 def counting(
     *,
     events: Annotated[int, typer.Option(min=1000, help="Events of the topic that is counted.")] = 1_000_000,
-    slow_events: Annotated[int, typer.Option(min=100, help="How many of them one by one.")] = 20_000,
+    slow_events: Annotated[
+        int, typer.Option(min=100, help="How many of them for who goes over single events.")
+    ] = 20_000,
     repetitions: Annotated[int, typer.Option(min=1, help="Turns of every contestant.")] = 3,
     identities: Annotated[int, typer.Option(min=1000, help="Identities in one dedupe block.")] = 2_000_000,
     seconds: Annotated[float, typer.Option(min=1, help="Of each steady rate.")] = 20.0,

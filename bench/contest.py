@@ -19,8 +19,9 @@ from runtime.topics import TopicNames
 BENCH_PYTHON = Path(".venv-bench/bin/python")
 LONGEST_SECONDS = 300.0
 POLL_SECONDS = 0.02
-RAW, BARE, OURS, REFOLD, FAUST, QUIX = "getmany", "bare", "aggregator", "refold", "faust", "quix"
-_MODULES = {RAW: "raw", BARE: "bare", FAUST: "faust_events", QUIX: "quix_events"}
+RAW, BARE, OURS, REFOLD = "getmany", "bare", "aggregator", "refold"
+TAKE, FAUST, QUIX = "take", "faust", "quix"
+_MODULES = {RAW: "raw", BARE: "bare", TAKE: "faust_take", FAUST: "faust_events", QUIX: "quix_events"}
 
 
 def median_rate(outcomes: Sequence[Outcome]) -> float:
@@ -30,7 +31,7 @@ def median_rate(outcomes: Sequence[Outcome]) -> float:
 
 @dataclass(slots=True)
 class Contest:
-    """Runs contestants over one topic of `events` events, `slow_events` for those that ask Redis about each event."""
+    """Runs contestants over one topic of `events` events, `slow_events` for those that go over single events."""
 
     servers: Servers
     events: int
@@ -49,7 +50,7 @@ class Contest:
         self.distinct = preload(self.settings, self.events)
         outcomes: dict[str, list[Outcome]] = {}
         for turn in range(repetitions):
-            for name in (RAW, BARE, OURS, FAUST, QUIX):
+            for name in (RAW, BARE, OURS, TAKE, FAUST, QUIX):
                 if name == QUIX and not BENCH_PYTHON.exists():
                     continue
                 say(f"{turn + 1}/{repetitions}: {name}")
@@ -60,7 +61,7 @@ class Contest:
         return outcomes
 
     def _child(self, name: str) -> Outcome:
-        slow = name in (FAUST, QUIX)
+        slow = name in (TAKE, FAUST, QUIX)
         task = Task(
             self.servers.kafka,
             TopicNames(self.settings.topic_prefix).usage,

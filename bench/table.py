@@ -5,7 +5,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from bench.contest import BARE, FAUST, OURS, QUIX, RAW, REFOLD
+from bench.contest import BARE, FAUST, OURS, QUIX, RAW, REFOLD, TAKE
 from bench.results import Results
 
 TITLES = {
@@ -13,6 +13,7 @@ TITLES = {
     BARE: "the full job on bare aiokafka",
     OURS: "the aggregator",
     REFOLD: "the aggregator after a flush of Redis",
+    TAKE: "Faust with `take`",
     FAUST: "Faust, event by event",
     QUIX: "Quix Streams, event by event",
 }

@@ -1,35 +1,19 @@
 """Idiomatic Faust: an agent that goes over single events and asks Redis about each."""
 
 import os
-import sys
 import time
-from uuid import uuid4
 
 import faust
 from redis.asyncio import Redis
 
+from bench.contestants.faust_app import run, stock_app
 from bench.contestants.idiomatic import increment_of
 from bench.task import Stopwatch, Task, told
 
 
-class DisklessApp(faust.App):
-    """A stock app, but for a place for tables on the disk: there are none."""
-
-    def _create_directories(self) -> None:
-        pass
-
-
 def create_app(task: Task) -> faust.App:
     """An app with one agent; the process ends with the task."""
-    app = DisklessApp(
-        f"bench-{uuid4().hex}",
-        broker=f"kafka://{task.bootstrap}",
-        value_serializer="raw",
-        topic_disable_leader=True,
-        web_enabled=False,
-        consumer_auto_offset_reset="earliest",
-    )
-    topic = app.topic(task.topic, value_type=bytes, value_serializer="raw", key_serializer="raw")
+    app, topic = stock_app(task)
     watch = Stopwatch()
 
     @app.agent(topic)
@@ -48,6 +32,4 @@ def create_app(task: Task) -> faust.App:
 
 
 if __name__ == "__main__":
-    app = create_app(told())
-    sys.argv[1:] = []
-    faust.Worker(app, loglevel="ERROR", redirect_stdouts=False).execute_from_commandline()
+    run(create_app(told()))
