@@ -12,7 +12,7 @@ LOCK = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --gene
 	--no-emit-index-url --quiet
 
 .DEFAULT_GOAL = help
-.PHONY: help install up check test simulate chaos test-containers bench-counting bench-api bench-billing lock clean
+.PHONY: help install up check test simulate chaos outages test-containers bench-counting bench-api bench-billing lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ simulate: install ## thousands of seeds of the simulation: SEEDS=5000, or a rang
 
 chaos: install ## the real stack under load while its parts are killed and frozen: SECONDS=60 SEED=7
 	$(BIN)/python -m tests.chaos.run --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
+outages: install ## Redis and Kafka away for a whole minute, as production sits it out: some minutes
+	OUTAGE_SECONDS=60 $(BIN)/pytest tests/aggregator/test_process_outages.py --timeout 600 $(ARGS)
 
 test-containers: install ## the tests of the container images
 	$(BIN)/pytest tests/containers $(ARGS)

@@ -37,7 +37,7 @@ class _Envelope(TypedDict):
     data: NotRequired[_Data | None]
 
 
-_envelope = TypeAdapter(_Envelope).validate_json
+_envelope = TypeAdapter(_Envelope).validator.validate_json  # without the adapter's own layer of Python
 _int64 = Struct(">q").unpack
 
 

@@ -54,13 +54,13 @@ class Process:
         self.popen.kill()
         self.popen.wait()
 
-    async def exit_code(self) -> int:
+    async def exit_code(self, within_seconds: float = 30.0) -> int:
         """Waits until it ends by itself."""
 
         async def ended() -> bool:
             return self.popen.poll() is not None
 
-        await eventually_async(ended, 30.0, f"the end of the process that said {self.output[-2000:]}")
+        await eventually_async(ended, within_seconds, f"the end of the process that said {self.output[-2000:]}")
         return self.popen.returncode
 
 
