@@ -6,17 +6,19 @@ local fences = redis.call('HMGET', KEYS[1], 'ready', 'ready.as_of')
 if fences[1] ~= string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') then return {'NOT_READY'} end
 local record = redis.call('HGET', KEYS[2], ARGV[1]) or ''
 if record ~= ARGV[2] then return {'CHANGED', record} end
-local meters, reply = tonumber(ARGV[3]), {'USAGE', fences[2]}
-for m = 1, meters do
-  local total = 0
-  for k = 3, #KEYS do
-    local arg = 4 + meters + (k - 3) * 3
-    local base, fields = ARGV[3 + m] * ARGV[arg], {}
-    for field = tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]) do fields[#fields + 1] = base + field end
-    for _, units in pairs(redis.call('HMGET', KEYS[k], unpack(fields))) do
-      if units then total = total + units end
+local meters, totals, reply = tonumber(ARGV[3]), {}, {'USAGE', fences[2]}
+for k = 3, #KEYS do
+  local arg = 4 + meters + (k - 3) * 3
+  local fields, first, last = tonumber(ARGV[arg]), tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2])
+  local held = redis.call('HGETALL', KEYS[k])  -- one pass, where HMGET would be one for each field
+  for i = 1, #held, 2 do
+    local field = tonumber(held[i])
+    local place = field % fields
+    if place >= first and place <= last then
+      local meter = (field - place) / fields
+      totals[meter] = (totals[meter] or 0) + held[i + 1]
     end
   end
-  reply[2 + m] = string.format('%.0f', total)
 end
+for m = 1, meters do reply[2 + m] = string.format('%.0f', totals[tonumber(ARGV[3 + m])] or 0) end
 return reply
