@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -123,6 +124,7 @@ def _forget(reading: "asyncio.Task[Totals]") -> None:
         reading.exception()
 
 
+@lru_cache(maxsize=1024)  # many are told of a shard's one moment
 def rfc3339_ms(unix_ms: int) -> str:
     """Unix milliseconds as RFC 3339 in UTC, with milliseconds."""
     moment = _EPOCH + timedelta(milliseconds=unix_ms)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ledger.reading import NotReadyError
+from ledger.reading import NotReadyError, parse_key
 from ledger.script import load
 from ledger.shard import Shard
 from metering.api_key import ApiKeyRecord
@@ -69,4 +69,4 @@ async def _find(shard: Shard, key_hash: str, session: tuple[str, ...], now: int,
     status, *rest = await shard.run(_FIND, names, [key_hash, now, window.seconds])
     if status == b"NOT_READY":
         raise NotReadyError
-    return KeyUse(ApiKeyRecord.model_validate_json(rest[0]), rest[1]) if rest else None
+    return KeyUse(parse_key(rest[0]), rest[1]) if rest else None

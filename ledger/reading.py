@@ -1,7 +1,10 @@
 """What readers may ask of a shard: keys, accounts, usage. Each answer is atomic and only given by a ready shard."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from ledger.keys import ShardKeys
 from ledger.script import load
 from ledger.shard import Shard
 from metering.account import Account
@@ -13,6 +16,7 @@ _FIND_KEY = load("find_key")
 _FIND_ACCOUNT = load("find_account")
 _READ_USAGE = load("read_usage")
 _IS_READY = load("is_ready")
+KEPT_QUESTIONS = 10_000  # who asks once asks again; some 2 KB each
 
 
 class NotReadyError(Exception):
@@ -55,7 +59,7 @@ async def find_key(shard: Shard, key_hash: str) -> ApiKeyRecord | None:
     status, *rest = await shard.run(_FIND_KEY, [shard.keys.api_keys], [key_hash])
     if status == b"NOT_READY":
         raise NotReadyError
-    return ApiKeyRecord.model_validate_json(rest[0]) if rest else None
+    return parse_key(rest[0]) if rest else None
 
 
 async def find_account(shard: Shard, account: str) -> bytes:
@@ -70,6 +74,9 @@ async def find_account(shard: Shard, account: str) -> bytes:
     return bytes(rest[0])
 
 
+parse_key = lru_cache(maxsize=KEPT_QUESTIONS)(ApiKeyRecord.model_validate_json)
+
+
 def parse_account(record: bytes) -> Account:
     """An account from its record; an account without one has no facts."""
     return Account.model_validate_json(record) if record else Account()
@@ -82,18 +89,26 @@ async def read_usage(shard: Shard, account: str, record: bytes, span: Span) -> T
         NotReadyError: the shard is being folded.
         AccountChangedError: the record is another one now; draw the span again.
     """
-    names = [shard.keys.accounts]
-    args: list[str | bytes | int] = [account, record, len(CATALOGUE), *(meter.index for meter in CATALOGUE)]
-    for days in span.days:
-        names.append(shard.keys.days(account, days.month))
-        args += (MONTH_DAYS, days.first - 1, days.last - 1)
-    for hours in span.hours:
-        names.append(shard.keys.hours(account, hours.day))
-        args += (DAY_HOURS, hours.first, hours.last)
-    status, *rest = await shard.run(_READ_USAGE, names, args)
+    status, *rest = await shard.run(_READ_USAGE, *_usage_question(shard.keys, account, record, span))
     if status == b"NOT_READY":
         raise NotReadyError
     if status == b"CHANGED":
         raise AccountChangedError(bytes(rest[0]))
     as_of, *units = rest
     return Totals(tuple(int(value) for value in units), int(as_of))
+
+
+@lru_cache(maxsize=KEPT_QUESTIONS)
+def _usage_question(
+    keys: ShardKeys, account: str, record: bytes, span: Span
+) -> tuple[Sequence[str], Sequence[str | bytes | int]]:
+    """What `read_usage.lua` is told: the same as the last time, as a rule."""
+    names = [keys.accounts]
+    args: list[str | bytes | int] = [account, record, len(CATALOGUE), *(meter.index for meter in CATALOGUE)]
+    for days in span.days:
+        names.append(keys.days(account, days.month))
+        args += (MONTH_DAYS, days.first - 1, days.last - 1)
+    for hours in span.hours:
+        names.append(keys.hours(account, hours.day))
+        args += (DAY_HOURS, hours.first, hours.last)
+    return names, args
