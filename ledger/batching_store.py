@@ -12,6 +12,7 @@ from ledger.redis_store import RedisStore
 from ledger.script import Script
 
 MOST_CALLS = 100  # of one batch: bounds how long its first caller waits for its last
+BATCHES_AT_ONCE = 2  # one is answered here while the other is in Redis
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class _Call:
 
 
 class BatchingStore:
-    """A `Store` that sends what has gathered while the last batch was on its way. A lone call is sent at once.
+    """A `Store` that sends what has gathered while two batches were on their way. A lone call is sent at once.
 
     For one server: each script is atomic by itself, and nothing is said of their order. A batch that is lost on its way
     is lost for all of its callers.
@@ -33,23 +34,25 @@ class BatchingStore:
         self._client = client
         self._alone = RedisStore(client)
         self._waiting: list[_Call] = []
-        self._sending: asyncio.Task[None] | None = None
+        self._on_their_way = 0
+        self._next: asyncio.Task[None] | None = None  # gathers until its turn comes in this turn of the loop
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[str | bytes | int]) -> Any:
         """The script's reply."""
         call = _Call(script, keys, args, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._send())
+        if self._next is None and self._on_their_way < BATCHES_AT_ONCE:
+            self._next = asyncio.create_task(self._send())
         return await call.answer
 
     async def _send(self) -> None:
+        self._next, self._on_their_way = None, self._on_their_way + 1
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:MOST_CALLS], self._waiting[MOST_CALLS:]
                 await self._send_batch([call for call in batch if not call.answer.done()])
         finally:
-            self._sending = None
+            self._on_their_way -= 1
 
     async def _send_batch(self, batch: Sequence[_Call]) -> None:
         try:
