@@ -1,5 +1,6 @@
--- Sums an account's units per meter in several slots of time, and what Stripe has accepted in them, and how much of
--- that was carried forward (nothing while the push log is not ready), while the shard is ready and the account's record is the one that the slots were drawn from.
+-- Sums an account's units per meter in several slots of time; what Stripe has accepted in them, and how much of that
+-- was carried forward (nothing while the push log is not ready). Answers while the shard is ready and the account's
+-- record is the one that the slots were drawn from.
 -- KEYS: 1 fences, 2 accounts; the hashes of counters; the hashes of accepted units, by day
 -- ARGV: 1 account, 2 its record or '', 3 meters, 4 slots, 5 hashes of counters; the meters' indexes;
 --       per hash of counters: slot, fields per meter, first, last; the minutes between which accepted slots lie
