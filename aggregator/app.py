@@ -11,8 +11,9 @@ from aiokafka import AIOKafkaProducer
 from faust.types import TP
 from yarl import URL
 
-from aggregator.consumer import BatchConsumer, BatchTransport, PartitionBatch
+from aggregator.consumer import BatchConsumer, BatchTransport
 from aggregator.dispatch import Dispatcher
+from aggregator.fetch_thread import PartitionBatch
 from aggregator.fold import Fold
 from aggregator.liveness import Liveness
 from aggregator.metrics import AggregatorMetrics

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from faust.types import TP
 
-from aggregator.consumer import PartitionBatch
+from aggregator.fetch_thread import PartitionBatch
 from aggregator.fold import Fold, Standing
 from aggregator.positions import LogBounds
 from aggregator.retrying import GIVE_UP_SECONDS, RETRIABLE, gives_up

@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import AuthenticationError, RedisError
 
 from aggregator.app import create_app
-from aggregator.consumer import BatchConsumer, BatchThread, PartitionBatch, Place
+from aggregator.consumer import BatchConsumer
+from aggregator.fetch_thread import BatchThread, PartitionBatch, Place
 from aggregator.fold import Standing
 from aggregator.liveness import Liveness
 from aggregator.metrics import AggregatorMetrics

@@ -10,8 +10,8 @@ from faust.types import TP
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from aggregator.consumer import PartitionBatch
 from aggregator.dispatch import CONCURRENT_FOLDS, Dispatcher
+from aggregator.fetch_thread import PartitionBatch
 from aggregator.fold import Standing
 from aggregator.positions import LogBounds
 from aggregator.usage_fold import UsageFold, UsageTopics

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
-from aggregator.consumer import AWAY_SECONDS
+from aggregator.fetch_thread import AWAY_SECONDS
 from ledger.state import ShardState, read_state
 from metering.account import Account
 from metering.partition import partition_of

@@ -12,9 +12,10 @@ from typing import Any
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from aggregator.consumer import BatchConsumer, OpenFold, PartitionBatch
-from aggregator.consumer import Place as Start
+from aggregator.consumer import BatchConsumer, OpenFold
 from aggregator.dispatch import Dispatcher
+from aggregator.fetch_thread import PartitionBatch
+from aggregator.fetch_thread import Place as Start
 from aggregator.retrying import GIVE_UP_SECONDS
 from metering.counting import Interval
 from tests.simulation.kafka import Place, SimulatedKafka
