@@ -24,8 +24,9 @@ from api.portal import portal_routes
 from api.rate_limit import POLICY, STANDING, RateLimit
 from api.sessions import SignIn, session_routes
 from api.settings import ApiSettings
+from api.shortcut import Shortcut
 from api.stripe_portal import StripePortal
-from api.usage import AS_OF, UsageReader, usage_routes
+from api.usage import AS_OF, USAGE, UsageEndpoint, UsageReader, usage_routes
 from api.webhook import StripeEvents, webhook_routes
 from ledger.batching_store import BatchingStore
 from ledger.redis_store import RedisStore
@@ -58,6 +59,8 @@ def create_app(
         stripe = StripePortal(settings)
         closing.push_async_callback(stripe.close)
     ledger = Ledger(store, settings.redis_prefix, settings.partitions)
+    authenticate = Authentication(ledger, RateLimit(settings.rate_limit, now))
+    usage = UsageEndpoint(authenticate, UsageReader(ledger, now))
     registry = CollectorRegistry()
     app = FastAPI(
         title="Billing",
@@ -66,23 +69,28 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_middleware(settings, RequestMetrics(registry)),
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # `/metrics` and our own log tell it
+        middleware=_middleware(settings, RequestMetrics(registry), usage),
         lifespan=_closing(closing),
     )
     add_error_handlers(app)
     app.openapi = describing(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-    _add_routes(app, settings, ledger, stripe, now)
+    app.include_router(usage_routes(usage))
+    _add_routes(app, settings, authenticate, ledger, stripe, now)
     app.include_router(metrics_routes(registry))
     return app
 
 
 def _add_routes(
-    app: FastAPI, settings: ApiSettings, ledger: Ledger, stripe: StripePortal | None, now: Callable[[], float]
+    app: FastAPI,
+    settings: ApiSettings,
+    authenticate: Authentication,
+    ledger: Ledger,
+    stripe: StripePortal | None,
+    now: Callable[[], float],
 ) -> None:
-    authenticate = Authentication(ledger, RateLimit(settings.rate_limit, now))
     history = HistoryReader(ledger, now)
     sign_in = SignIn(ledger, settings.sign_in_limit, secrets.token_urlsafe)
-    app.include_router(usage_routes(authenticate, UsageReader(ledger, now)))
     app.include_router(daily_routes(authenticate, history, now))
     app.include_router(period_routes(authenticate, history))
     app.include_router(portal_routes(authenticate, ledger, stripe))
@@ -92,7 +100,7 @@ def _add_routes(
     app.include_router(health_routes(ledger, now, settings.fresh_seconds))
 
 
-def _middleware(settings: ApiSettings, metrics: RequestMetrics) -> list[Middleware]:
+def _middleware(settings: ApiSettings, metrics: RequestMetrics, usage: UsageEndpoint) -> list[Middleware]:
     """Outermost first: what is measured includes CORS, and every error answer carries CORS headers."""
     cors = Middleware(
         CORSMiddleware,
@@ -106,6 +114,7 @@ def _middleware(settings: ApiSettings, metrics: RequestMetrics) -> list[Middlewa
         Middleware(Measured, metrics=metrics),
         *([cors] if settings.cors_origins else []),
         Middleware(InternalErrors),
+        Middleware(Shortcut, path=USAGE, endpoint=usage.current_usage),
     ]
 
 

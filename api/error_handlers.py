@@ -30,6 +30,7 @@ STORE_ERRORS = (
     ReadOnlyError,
     TryAgainError,
 )
+KNOWN_ERRORS = (ProblemError, NotReadyError, *STORE_ERRORS)
 _BY_STATUS = {
     HTTPStatus.NOT_FOUND: ProblemCode.NOT_FOUND,
     HTTPStatus.METHOD_NOT_ALLOWED: ProblemCode.METHOD_NOT_ALLOWED,
@@ -41,13 +42,11 @@ log = logging.getLogger(__name__)
 def add_error_handlers(app: FastAPI) -> None:
     """Teaches the application what each error means; `InternalErrors`, a middleware, takes the rest."""
 
-    @app.exception_handler(ProblemError)
-    async def problem(_: Request, error: ProblemError) -> Response:
-        return problem_response(error.code, error.detail, error.headers)
+    async def known(_: Request, error: Exception) -> Response:
+        return respond_to(error)
 
-    @app.exception_handler(NotReadyError)
-    async def not_ready(_: Request, __: NotReadyError) -> Response:
-        return problem_response(ProblemCode.NOT_READY)
+    for kind in KNOWN_ERRORS:
+        app.add_exception_handler(kind, known)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
@@ -62,19 +61,21 @@ def add_error_handlers(app: FastAPI) -> None:
             headers |= _allow(app, request.url.path)
         return problem_response(code, headers=headers)
 
-    for store_error in STORE_ERRORS:
-        app.add_exception_handler(store_error, _store_unavailable)
+
+def respond_to(error: Exception) -> Response:
+    """The answer to one of `KNOWN_ERRORS`."""
+    if isinstance(error, ProblemError):
+        return problem_response(error.code, error.detail, error.headers)
+    if isinstance(error, NotReadyError):
+        return problem_response(ProblemCode.NOT_READY)
+    log.warning("Redis: %s: %s", type(error).__name__, error)
+    return problem_response(ProblemCode.STORE_UNAVAILABLE)
 
 
 def _allow(app: FastAPI, path: str) -> dict[str, str]:
     """Every method of an address (RFC 9110, 10.2.1); FastAPI names those of one route, and an address may have more."""
     described = app.openapi()["paths"].get(path, {})
     return {"Allow": ", ".join(sorted(method.upper() for method in described))} if described else {}
-
-
-async def _store_unavailable(_: Request, error: Exception) -> Response:
-    log.warning("Redis: %s: %s", type(error).__name__, error)
-    return problem_response(ProblemCode.STORE_UNAVAILABLE)
 
 
 class InternalErrors:

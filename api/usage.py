@@ -22,6 +22,7 @@ from ledger.reading import AccountChangedError, NotReadyError, Totals, read_usag
 from ledger.shard import Ledger
 from metering.meters import CATALOGUE
 
+USAGE = "/api/billing/usage"
 AS_OF = "X-Usage-As-Of"
 ATTEMPTS = 4  # the first guess, and a record that changes again while the question is drawn
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -74,24 +75,32 @@ class UsageReader:
         raise NotReadyError
 
 
-def usage_routes(authenticate: Authentication, reader: UsageReader) -> APIRouter:
-    """The endpoint."""
-    router = APIRouter()
+class UsageEndpoint:
+    """`GET /api/billing/usage`."""
 
-    @router.get(
-        "/api/billing/usage",
+    def __init__(self, authenticate: Authentication, reader: UsageReader) -> None:
+        self._authenticate = authenticate
+        self._reader = reader
+
+    async def current_usage(self, request: Request) -> Response:
+        """Units per meter in the account's current billing period."""
+        caller, totals = await callers_usage(self._authenticate.credential(request), self._authenticate, self._reader)
+        body = body_of(totals.units)
+        headers = {**caller.headers, AS_OF: rfc3339_ms(totals.as_of_ms)}
+        return answer(request, body, tag=f'"{digest(body)}"', headers=headers)
+
+
+def usage_routes(endpoint: UsageEndpoint) -> APIRouter:
+    """The endpoint, described."""
+    router = APIRouter()
+    router.add_api_route(
+        USAGE,
+        endpoint.current_usage,
         operation_id="currentUsage",
         response_model=CurrentUsage,
         responses=_RESPONSES,
         openapi_extra=KEY_OR_SESSION,
     )
-    async def current_usage(request: Request) -> Response:
-        """Units per meter in the account's current billing period."""
-        caller, totals = await callers_usage(authenticate.credential(request), authenticate, reader)
-        body = body_of(totals.units)
-        headers = {**caller.headers, AS_OF: rfc3339_ms(totals.as_of_ms)}
-        return answer(request, body, tag=f'"{digest(body)}"', headers=headers)
-
     return router
 
 

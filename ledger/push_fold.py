@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.answer import Answer, Verdict, read_answer
-from ledger.pushes import accepted_key, read_rows
+from ledger.pushes import accepted_key, read_entry, read_rows
 from ledger.script import Script, load
 from ledger.shard import Shard
 from ledger.usage import mark_text
@@ -112,7 +112,7 @@ async def _fold_settled(place: _Place, record: Settled) -> Answer:
     for settlement in record.settlements:
         if settlement.identifier not in found:
             continue
-        entry = InFlight.model_validate_json(found[settlement.identifier])
+        entry = read_entry(found[settlement.identifier])
         row = entry.row
         names.append(accepted_key(place.shard, row))
         args += (settlement.identifier, row.bucket_key, row.minute_key, row.value, _carried_field(row))

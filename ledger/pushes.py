@@ -1,6 +1,7 @@
 """What the fold of the push log holds: rows in flight, parked, accepted."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ledger.reading import parse_account
 from ledger.script import load
@@ -14,11 +15,13 @@ _ROWS = load("read_rows")
 _ACCEPTED = load("read_accepted")
 _ACCOUNTS = load("read_accounts")
 
+read_entry = lru_cache(maxsize=16_384)(InFlight.model_validate_json)  # a worker reads what is in flight again and again
+
 
 async def read_in_flight(shard: Shard, identifiers: Sequence[str] = ()) -> dict[str, InFlight]:
     """The rows in flight by identifier: all of them, or those named."""
     _, found = await read_rows(shard, shard.keys.in_flight, identifiers)
-    return {name: InFlight.model_validate_json(entry) for name, entry in found.items()}
+    return {name: read_entry(entry) for name, entry in found.items()}
 
 
 async def read_in_flight_from(shard: Shard, least: int) -> dict[str, InFlight] | None:
@@ -26,7 +29,7 @@ async def read_in_flight_from(shard: Shard, least: int) -> dict[str, InFlight] |
     fence, found = await read_rows(shard, shard.keys.in_flight, ())
     if fence is None or fence < least:
         return None
-    return {name: InFlight.model_validate_json(entry) for name, entry in found.items()}
+    return {name: read_entry(entry) for name, entry in found.items()}
 
 
 async def read_parked(shard: Shard) -> dict[str, Parked]:

@@ -3,6 +3,7 @@
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from metering.bucket import HOUR_SECONDS, hour_of
 
@@ -19,6 +20,7 @@ class Period:
         return self.start <= time < self.end
 
 
+@lru_cache(maxsize=4096)  # few anchors and hours are asked for again and again, for every row
 def period_containing(time: int, anchor: int | None) -> Period:
     """The billing period that a Unix second falls into.
 

@@ -30,9 +30,9 @@ class Comparing:
         topic: str,
         redis: "Redis | RedisCluster",
         clock: Clock,
-        missing: Callable[[int, int], None],
+        compared: Callable[[int, int | None], None],
     ) -> None:
-        """`missing` is told how many units a shard lacks at Stripe, whenever it was compared."""
+        """`compared` is told how many units a shard lacks at Stripe, or None if that could not be found out."""
         self._consumer = AIOKafkaConsumer(
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -43,7 +43,7 @@ class Comparing:
         self._rate = RateShare(QUESTIONS_PER_SECOND, settings.partitions)
         self._redis = redis
         self._clock = clock
-        self._missing = missing
+        self._compared = compared
         self._turn = asyncio.Lock()
 
     async def start(self) -> None:
@@ -64,5 +64,5 @@ class Comparing:
         comparison = ShardComparison(shard, self._redis, self._history, lanes, self._clock)
         return Hourly(shard, comparison, meter_ids, self._clock, self._turn, self._report)
 
-    def _report(self, shard: int, findings: Findings) -> None:
-        self._missing(shard, sum(each.missing for each in findings.missing))
+    def _report(self, shard: int, findings: Findings | None) -> None:
+        self._compared(shard, None if findings is None else sum(each.missing for each in findings.missing))

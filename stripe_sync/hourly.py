@@ -25,6 +25,7 @@ AGAIN_SECONDS = 300.0  # after a comparison that could not be ended
 HINT_SECONDS = 10.0  # between two looks for hints
 SETTLING_SECONDS = 60.0  # after a shard came to this process: rebalances come in groups
 TROUBLE = (KafkaError, RedisError, OSError, TimeoutError, NotReadyError, stripe.StripeError)
+"""What passes. Anything else is a defect, or a log that this version can't read: it would only fail again soon."""
 
 
 class Comparison(Protocol):
@@ -36,10 +37,10 @@ class Comparison(Protocol):
 
 
 class Hourly:
-    """Compares one shard again and again. What fails is tried again some minutes later: no comparison stops billing.
+    """Compares one shard again and again. No comparison stops billing: what fails is tried again later.
 
     `turn` is the process's: one shard at a time. `report` is told what is missing, of all meters, after each
-    comparison: a hint's meter is compared by itself, and the others' shortages stay.
+    comparison: a hint's meter is compared by itself, and the others' shortages stay. None: it could not be ended.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Hourly:
         meter_ids: Mapping[str, str],
         clock: Clock,
         turn: asyncio.Lock,
-        report: Callable[[int, Findings], None],
+        report: Callable[[int, Findings | None], None],
     ) -> None:
         self._shard = shard
         self._comparison = comparison
@@ -68,19 +69,33 @@ class Hourly:
                 await self.look()
             except TROUBLE as error:
                 log.warning("shard %d: not compared: %s: %s", self._shard.number, type(error).__name__, error)
+            except Exception:
+                log.exception(
+                    "shard %d: not compared, by a defect or a record of a newer version: run billing stripe reconcile, "
+                    "and report this with what it says. Billing goes on; the next comparison is in an hour",
+                    self._shard.number,
+                )
 
     async def look(self) -> None:
         """Compares if it is time, or what hints name."""
         meters = self._hinted(await take_hints(self._shard))
         if self._clock.monotonic() >= self._next:
-            meters, self._next = set(self._names.values()), self._clock.monotonic() + AGAIN_SECONDS
-        if not meters:
-            return
-        async with self._turn:
-            findings = await self._comparison.run(meters)
-        if len(meters) == len(self._names):
-            self._next = self._clock.monotonic() + EVERY_SECONDS
-        self._tell(meters, findings)
+            meters = set(self._names.values())
+        if meters:
+            self._tell(meters, await self._compare(meters))
+
+    async def _compare(self, meters: Collection[str]) -> Findings:
+        everything, wait = len(meters) == len(self._names), EVERY_SECONDS
+        try:
+            async with self._turn:
+                return await self._comparison.run(meters)
+        except Exception as error:
+            wait = AGAIN_SECONDS if isinstance(error, TROUBLE) else EVERY_SECONDS
+            self._report(self._shard.number, None)
+            raise
+        finally:
+            if everything:
+                self._next = self._clock.monotonic() + wait
 
     def _hinted(self, hints: Collection[str]) -> set[str]:
         if ALL_METERS in hints:
@@ -113,11 +128,9 @@ class Accompanied:
         self._beside = beside
 
     async def run(self) -> None:
-        """Ends as the worker ends, or as what is beside it breaks."""
-        tasks = {asyncio.create_task(self._worker.run()), asyncio.create_task(self._beside.run())}
+        """Ends as the worker ends, whatever becomes of the other."""
+        beside = asyncio.create_task(self._beside.run())
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await self._worker.run()
         finally:
-            await end_tasks(tasks)
+            await end_tasks([beside])

@@ -1,5 +1,6 @@
 """The push log as a shard's worker sees it."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any, Protocol
 from zlib import crc32
@@ -67,8 +68,9 @@ class KafkaPushLog:
     async def bounds(self, shard: int) -> tuple[int, int]:
         """The earliest offset and the last stable offset."""
         place = TopicPartition(self._topic, shard)
-        earliest = await self._consumer.beginning_offsets([place])
-        return earliest[place], (await self._consumer.end_offsets([place]))[place]
+        consumer = self._consumer
+        earliest, end = await asyncio.gather(consumer.beginning_offsets([place]), consumer.end_offsets([place]))
+        return earliest[place], end[place]
 
     async def read(self, shard: int, start: int, end: int) -> list[Entry]:
         """Reads on from `start`, seeking only where the client stands elsewhere.

@@ -33,7 +33,8 @@ class StripeSyncMetrics:
         self._skew_seconds = skew_seconds
         self._distances = distances
         self._ringing: dict[int, set[Alarm]] = {}
-        self._calls = Counter("stripe_calls", "Meter events sent to Stripe, by fate", ["fate"], registry=registry)
+        calls = Counter("stripe_calls", "Meter events sent to Stripe, by fate", ["fate"], registry=registry)
+        self._fates = {fate: calls.labels(fate) for fate in (*_FATES.values(), "stop")}
         self._seconds = Histogram(
             "stripe_call_seconds", "From a meter event to its answer", buckets=_CALL_SECONDS, registry=registry
         )
@@ -53,11 +54,14 @@ class StripeSyncMetrics:
         self._missing = Gauge(
             "stripe_missing_units", "Accepted units that Stripe's summaries lack", ["shard"], registry=registry
         )
+        self._comparisons = Counter(
+            "stripe_comparisons", "With Stripe's summaries, of a shard: ended or failed", ["fate"], registry=registry
+        )
         self._disputed = Gauge("stripe_customers_disputed", "Claimed by several accounts", registry=registry)
 
     def called(self, outcome: Outcome, seconds: float) -> None:
         """Stripe has answered, or not."""
-        self._calls.labels(_FATES.get(type(outcome), "stop")).inc()
+        self._fates[_FATES.get(type(outcome), "stop")].inc()
         self._seconds.observe(seconds)
 
     def timed(self, admit: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
@@ -74,9 +78,11 @@ class StripeSyncMetrics:
         """How many customers are disputed is asked when the page is read."""
         self._disputed.set_function(count)
 
-    def missing(self, shard: int, units: int) -> None:
-        """A comparison with Stripe's summaries has ended."""
-        self._missing.labels(str(shard)).set(units)
+    def compared(self, shard: int, missing: int | None) -> None:
+        """A comparison with Stripe's summaries has ended, or failed (None): the last one's units stay."""
+        self._comparisons.labels("failed" if missing is None else "ended").inc()
+        if missing is not None:
+            self._missing.labels(str(shard)).set(missing)
 
     def shard(self, number: int, report: ShardReport) -> None:
         """How a shard stands; rings its alarms, each once when it begins."""

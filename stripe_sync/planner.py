@@ -1,8 +1,7 @@
 """Which rows come next."""
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 
 from ledger.due import Quote, list_due, quote_due
 from ledger.reading import NotReadyError
@@ -13,6 +12,7 @@ from metering.meters import BY_INDEX
 from metering.push_log import MAX_ROWS, Prepared, StripeIdentity
 from metering.row import Row, split_bucket_key
 from runtime.clock import Clock
+from stripe_sync.pace import Pace
 from stripe_sync.standing import DueState, Sweep
 
 
@@ -40,14 +40,6 @@ def row_of(quote: Quote, *, now: int, grace: int) -> Row | Wait | None:
         timestamp=stamped.timestamp,
         carried=stamped.carried,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often a bucket may be pushed, and how long Stripe waits before an invoice is final; in seconds."""
-
-    push_interval: float
-    grace: int
 
 
 class Planner:
@@ -86,18 +78,22 @@ class Planner:
     def _sweeping(self) -> bool:
         return self._hour is not None or bool(self._listed)
 
-    async def plan(self) -> Prepared | None:
+    async def plan(self, held: set[str] | None = None) -> Prepared | None:
         """The next record to append, or None while nothing may be planned.
+
+        Args:
+            held: buckets and minutes of rows that were planned and are not folded yet; those of the record are added.
 
         Raises:
             NotReadyError: the shard is being folded.
         """
+        held = set() if held is None else held
         now = self._clock.now_ms() // 1000
         if not self._sweeping:
             self._begin()
         try:
             while page := await self._page(now):
-                prepared = await self._prepare(page, now)
+                prepared = await self._prepare(page, now, held)
                 if prepared is not None:
                     return prepared
             self.last_sweep = self._sweep
@@ -126,16 +122,16 @@ class Planner:
             self._listed.extend(due.buckets if due else ())
         return [self._listed.popleft() for _ in range(min(MAX_ROWS, len(self._listed)))]
 
-    async def _prepare(self, buckets: list[str], now: int) -> Prepared | None:
+    async def _prepare(self, buckets: list[str], now: int, held: set[str]) -> Prepared | None:
         quotes = await quote_due(self._shard, buckets)
-        rows, taken = [], set(quotes.held)
+        rows = []
         for quote in quotes.quotes:
             row = row_of(quote, now=now, grace=self._pace.grace)
-            state = self._state(row, taken)
+            state = self._state(row, quotes.held, held)
             if row is not None:
                 self._sweep.see(quote, state, now=now, grace=self._pace.grace)
             if state is DueState.BILLABLE and isinstance(row, Row):
-                taken |= {row.bucket_key, row.minute_key}
+                held |= {row.bucket_key, row.minute_key}
                 rows.append(row)
             elif isinstance(row, Row) and state is DueState.HELD and row.bucket_key not in quotes.held:
                 self._deferred.append(quote.bucket)
@@ -143,9 +139,9 @@ class Planner:
             return None
         return Prepared(identity=self._identity, usage_fence=quotes.usage_fence, rows=tuple(rows))
 
-    def _state(self, row: Row | Wait | None, taken: set[str]) -> DueState:
+    def _state(self, row: Row | Wait | None, *held: Collection[str]) -> DueState:
         if not isinstance(row, Row):
             return DueState.NO_CUSTOMER if row is Wait.NO_CUSTOMER else DueState.NEVER
-        if {row.bucket_key, row.minute_key} & taken:
+        if any(row.bucket_key in each or row.minute_key in each for each in held):
             return DueState.HELD
         return DueState.BILLABLE if self._may_bill(row.account, row.customer) else DueState.DISPUTED

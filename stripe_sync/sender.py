@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from enum import Enum, auto
 from weakref import WeakValueDictionary
@@ -166,10 +167,10 @@ class Sender:
         self._called(outcome, self._clock.monotonic() - since)
         return outcome
 
-    def _lane(self, row: Row) -> asyncio.Lock:
+    def _lane(self, row: Row) -> AbstractAsyncContextManager[None]:
         """The lock of a customer and meter, forgotten once nobody holds or awaits it."""
         if not self._one_at_a_time:
-            return asyncio.Lock()
+            return nullcontext()
         return self._lanes.setdefault((row.customer, row.meter), asyncio.Lock())
 
     def _now(self) -> Now:

@@ -21,7 +21,7 @@ from stripe_sync.hourly import Accompanied
 from stripe_sync.log import KafkaPushLog
 from stripe_sync.metrics import StripeSyncMetrics
 from stripe_sync.ownership import Ownership
-from stripe_sync.planner import Pace
+from stripe_sync.pace import Pace, most_in_flight
 from stripe_sync.rate import RateShare
 from stripe_sync.reissuer import Reissuer
 from stripe_sync.sender import Sender, StripeSide
@@ -64,12 +64,13 @@ async def serve(settings: StripeSyncSettings, stop: asyncio.Event, pulse: Pulse,
         push_log = KafkaPushLog(topics.pushes, consumer, producer, clock)
         metrics = StripeSyncMetrics(registry, clock, settings.alarm_distances, lambda: push_log.skew_seconds)
         metrics.watch_disputes(lambda: len(claims.disputed()))
-        comparing = Comparing(settings, topics.pushes, redis, clock, metrics.missing)
+        comparing = Comparing(settings, topics.pushes, redis, clock, metrics.compared)
         closing.push_async_callback(comparing.stop)
         await comparing.start()
         rate = RateShare(settings.stripe_rate_limit, settings.partitions)
         admit = metrics.timed(rate.admit)
-        pace = Pace(settings.push_interval_seconds, settings.finalization_grace_seconds)
+        most = most_in_flight(settings.stripe_rate_limit / settings.partitions)
+        pace = Pace(settings.push_interval_seconds, settings.finalization_grace_seconds, most)
         summaries = StripeSummaries(client, meter_ids)
         lanes = settings.stripe_transport == "single"
         stripe_side = StripeSide(transport, summaries)

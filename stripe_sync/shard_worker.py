@@ -1,9 +1,6 @@
 """One shard's worker: fold, settle, send, plan, again and again. Knows neither Kafka's client nor the process."""
 
-import asyncio
-import logging
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,21 +8,18 @@ from ledger.pushes import read_accepted, read_accounts, read_in_flight_from, rea
 from ledger.reading import NotReadyError
 from ledger.shard import Shard
 from metering.push_fold import InFlight
-from metering.push_log import MAX_ROWS, Settled, Settlement, StripeIdentity, encode
+from metering.push_log import MAX_ROWS, Settled, StripeIdentity, encode
 from runtime.clock import Clock
 from stripe_sync.errors import WrongStripeError
 from stripe_sync.folder import Moment, PushFolder
 from stripe_sync.log import PushLog
-from stripe_sync.planner import Pace, Planner
+from stripe_sync.pace import Pace
+from stripe_sync.planner import Planner
 from stripe_sync.reissuer import Reissuer
 from stripe_sync.sender import Sender, Work
+from stripe_sync.sending import Sending
 from stripe_sync.standing import ShardReport
-from stripe_sync.tasks import end_tasks
 
-log = logging.getLogger(__name__)
-
-MAX_IN_FLIGHT = 2 * MAX_ROWS  # of one shard: the next rows are prepared while the last are on their way
-SETTLE_LINGER_SECONDS = 2.0  # rows that settle within it share a record
 IDLE_SECONDS = 1.0
 REPORT_SECONDS = 10.0
 BEHIND_SECONDS = 0.1
@@ -72,19 +66,15 @@ class ShardWorker:
         """Without a `reissuer`, rows that missed their cut-off wait for a person."""
         self._shard = shard
         self._log = push_log
-        self._sender = sender
         self._identity = identity
         self._clock = clock
+        self._most_in_flight = pace.most_in_flight
         self._reissuer = reissuer
         self._around = surroundings
         self._next_report = clock.monotonic()
         self._folder = PushFolder(shard, push_log, clock, make_incarnation)
         self._planner = Planner(shard, identity, pace, clock, surroundings.may_bill)
-        self._sending: dict[str, asyncio.Task[Settlement | None]] = {}
-        self._settled: dict[str, Settlement] = {}
-        self._done = 0  # of those sent, since they were last collected
-        self._some_done = asyncio.Event()
-        self._enough_done = asyncio.Event()
+        self._sending = Sending(sender, clock, pace.most_in_flight // 2)
 
     async def run(self) -> None:
         """Runs until cancelled, or until something that only a person can mend.
@@ -97,13 +87,14 @@ class ShardWorker:
             while True:
                 pause = await self.turn()
                 self._around.beat()
-                await self._wait(pause)
+                if pause > 0:
+                    await self._sending.wait(pause)
         finally:
-            await end_tasks(self._sending.values())
+            await self._sending.stop()
 
     async def turn(self) -> float:
         """One turn; gives the seconds that the next one may be waited for if nothing else happens."""
-        self._collect()
+        self._sending.collect()
         folded = await self._folder.fold_to_end()
         if folded is None:
             return BEHIND_SECONDS
@@ -111,7 +102,7 @@ class ShardWorker:
         in_flight = await read_in_flight_from(self._shard, folded.end)
         if in_flight is None:  # flushed since, and being folded again
             return BEHIND_SECONDS
-        self._settled = {name: result for name, result in self._settled.items() if name in in_flight}
+        self._sending.keep(in_flight.keys())
         appended = await self._append_settled() or await self._append_orders()
         await self._start_sending(in_flight, folded)
         planned = await self._plan()
@@ -129,20 +120,8 @@ class ShardWorker:
                 f"{self._identity.account!r}, {self._identity.livemode}: nothing was sent"
             )
 
-    def _collect(self) -> None:
-        """Takes the results of ended tasks; raises what stopped one of them."""
-        self._done = 0
-        self._some_done.clear()
-        self._enough_done.clear()
-        for identifier, task in list(self._sending.items()):
-            if task.done():
-                del self._sending[identifier]
-                settlement = task.result()
-                if settlement is not None:
-                    self._settled[identifier] = settlement
-
     async def _append_settled(self) -> bool:
-        settlements = tuple(self._settled.values())[:MAX_ROWS]
+        settlements = self._sending.to_settle()
         if not settlements:
             return False
         await self._log.append(self._shard.number, encode(Settled(settlements=settlements)))
@@ -163,51 +142,25 @@ class ShardWorker:
         self._around.report(self._shard.number, report)
 
     async def _start_sending(self, in_flight: dict[str, InFlight], folded: Moment) -> None:
-        new = {
-            name: entry for name, entry in in_flight.items() if name not in self._sending and name not in self._settled
-        }
+        new = {name: entry for name, entry in in_flight.items() if name not in self._sending}
         accounts = await read_accounts(self._shard, sorted({entry.row.account for entry in new.values()}))
         for identifier, entry in new.items():
             base = partial(read_accepted, self._shard, entry.row, identifier)
-            work = Work(identifier, entry, accounts[entry.row.account], folded, base)
-            self._sending[identifier] = asyncio.create_task(self._sender.settle(work))
-            self._sending[identifier].add_done_callback(self._note_done)
+            self._sending.start(Work(identifier, entry, accounts[entry.row.account], folded, base))
 
     async def _plan(self) -> bool:
-        if len(self._sending) + MAX_ROWS > MAX_IN_FLIGHT:
-            return False
-        try:
-            prepared = await self._planner.plan()
-        except NotReadyError:
-            return False
-        if prepared is None:
-            return False
-        await self._log.append(self._shard.number, encode(prepared))
-        return True
-
-    async def _wait(self, seconds: float) -> None:
-        """Waits for time to pass or rows to settle: for the first one, then for enough to fill a record."""
-        if seconds <= 0:
-            return
-        if not self._sending:
-            await self._clock.sleep(seconds)
-            return
-        await _within(seconds, self._some_done)
-        if self._some_done.is_set():
-            await _within(SETTLE_LINGER_SECONDS, self._enough_done)
-
-    def _note_done(self, _: "asyncio.Task[Settlement | None]") -> None:
-        self._done += 1
-        self._some_done.set()
-        if self._done >= min(MAX_ROWS, len(self._sending)):
-            self._enough_done.set()
-
-
-async def _within(seconds: float, event: asyncio.Event) -> None:
-    """Waits for an event, but not for longer."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
+        """Fills the room for rows in flight; nothing of it is sent before it is read back."""
+        room, held = self._most_in_flight - len(self._sending), set[str]()
+        while room >= MAX_ROWS:
+            try:
+                prepared = await self._planner.plan(held)
+            except NotReadyError:
+                break
+            if prepared is None:
+                break
+            await self._log.append(self._shard.number, encode(prepared))
+            room -= len(prepared.rows)
+        return bool(held)
 
 
 def describe(shards: Iterable[int]) -> str:

@@ -22,6 +22,8 @@ from local.servers.kafka import KafkaServer, embedded_kafka
 from local.servers.redis import RedisServer, embedded_redis
 from tests.support.servers import JAR_CACHE, Source, Sources, choose, fetch, running_kafka, running_redis
 
+pytest_plugins = ["tests.support.served_double"]
+
 SOURCES = pytest.StashKey[Sources]()
 ADDRESSES = pytest.StashKey[tuple[str, str]]()  # of Kafka and Redis, once they run
 

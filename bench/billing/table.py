@@ -42,9 +42,11 @@ def _exactness(found: Exactness) -> Table:
 
 
 def _throughput(results: Results) -> Table:
-    columns = ("rows", "rows/s", "limit", "the double takes", "appends per 100", "share of a core")
+    columns = ("rows", "rows/s", "limit", "the double takes", "of that", "appends per 100", "CPU µs/row")
     table = new_table("Throughput", "", *columns)
     for each in results.throughput:
         rates = (f"{value:,.0f}" for value in (each.rows, each.rows_per_second, each.limit, each.double_takes))
-        table.add_row(each.transport, *rates, f"{each.appends_per_100:.2f}", f"{100 * each.worker_core_share:.0f} %")
+        share = f"{100 * each.rows_per_second / each.double_takes:.0f} %"
+        cpu = f"{1e6 * each.worker_cpu_seconds_per_row:.0f}"
+        table.add_row(each.transport, *rates, share, f"{each.appends_per_100:.2f}", cpu)
     return table

@@ -33,7 +33,7 @@ class Throughput:
     limit: float
     rows_per_second: float
     appends_per_100: float
-    worker_core_share: float
+    worker_cpu_seconds_per_row: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def measure(world: World, transport: str, hours: int, rate: float, say: Callable
         limit=limit,
         rows_per_second=settled / seconds,
         appends_per_100=100 * (last.appends - first.appends) / settled,
-        worker_core_share=(last.cpu - first.cpu) / seconds,
+        worker_cpu_seconds_per_row=(last.cpu - first.cpu) / settled,
     )
 
 

@@ -1,18 +1,17 @@
 """The record that makes a letter count as handled. It lies among the letters: Kafka is the only thing to back up."""
 
-import getpass
-import os
 import socket
 
 from aggregator.dead_letters import OFFSET, PARTITION, TOPIC
 from aggregator.publisher import Message
 from metering.rfc3339 import from_unix
 from ops.dead_letter_log import MARK, MARK_AT, MARK_BY, MARK_WHY, DeadLetter, Mark, MarkKind
+from ops.running_user import running_user
 
 
 def make_mark(kind: MarkKind, now: float, why: str = "") -> Mark:
     """The mark of this moment (Unix seconds), by whoever runs the command."""
-    return Mark(kind, f"{_user()}@{socket.gethostname()}", from_unix(int(now)), why)
+    return Mark(kind, f"{running_user()}@{socket.gethostname()}", from_unix(int(now)), why)
 
 
 def mark_record(to: str, letter: DeadLetter, mark: Mark) -> Message:
@@ -30,10 +29,3 @@ def mark_record(to: str, letter: DeadLetter, mark: Mark) -> Message:
         texts.append((MARK_WHY, mark.why))
     headers = [(name, text.encode(errors="replace")) for name, text in texts]
     return Message(to, None, b"", headers, letter.place.partition)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return str(os.getuid())

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from metering.partition import partition_of
 from ops.account_change import check_account_id, parse_time
 from ops.errors import OpsError
 from ops.explain.explaining import Explainer
+from ops.explain.log_search import LogSearch
 from ops.explain.showing import explanation_json, print_explanation
 from ops.ledger_access import ledger_settings
 from ops.log_reading import LogReader
@@ -44,16 +46,19 @@ def explain(
     if not _IDENTIFIER.fullmatch(identifier):
         raise OpsError(f"{identifier!r} is no identifier: give at least {LEAST_DIGITS} of its 64 hexadecimal digits")
     settings = ledger_settings(directory)
-    shards = list(range(settings.partitions))
+    shards = range(settings.partitions)
     if account is not None:
         check_account_id(account)
-        shards = [partition_of(account, settings.partitions)]
-    since_ms = None if since is None else parse_time("--since", since) * 1000
+        number = partition_of(account, settings.partitions)
+        shards = range(number, number + 1)
+    since_ms = 0 if since is None else parse_time("--since", since) * 1000
     display = make_display(sys.stderr)
     try:
         with LogReader(settings) as reader:
-            explainer = Explainer(reader, TopicNames(settings.topic_prefix), settings.partitions, display.status)
-            explanation = explainer.explain(identifier, shards, since_ms)
+            topics = TopicNames(settings.topic_prefix)
+            search = LogSearch(reader, topics.pushes, identifier, shards, since_ms, display.status)
+            found = search.find(time.time_ns() // 1_000_000)
+            explanation = Explainer(reader, topics, settings.partitions, display.status).explain(found)
     finally:
         display.status("")
     if as_json:

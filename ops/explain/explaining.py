@@ -1,19 +1,20 @@
 """From an identifier to its row, its records and its events."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from metering.bucket import start_of
 from metering.counting import Counter
 from metering.meters import BY_NAME
 from metering.rfc3339 import from_unix
-from ops.errors import OpsError
 from ops.explain.bucket_walk import BucketWalk, CountedEvent, first_append_ms
-from ops.explain.row_search import Found, Story, rows_named, tell
+from ops.explain.log_search import Progress
+from ops.explain.row_search import Found, Story, tell
 from ops.log_reading import Bounds, LogReader
 from runtime.topics import TopicNames
 
-Progress = Callable[[str], None]
+CLOCKS_MS = 3600 * 1000  # a row is planned once its bucket has begun, by clocks that need not agree
 
 
 @dataclass(slots=True)
@@ -38,46 +39,24 @@ class Explainer:
         self._partitions = partitions
         self._progress = progress
 
-    def explain(self, identifier: str, shards: Sequence[int], since_ms: int | None) -> Explanation:
+    def explain(self, found: Found) -> Explanation:
         """Everything about a row.
 
-        Args:
-            identifier: its, or the beginning of it.
-            shards: where to look.
-            since_ms: only in records of the push log from this Unix millisecond on; None for all.
-
         Raises:
-            OpsError: no row has it, or several have.
+            OpsError: Kafka does not answer, or a record has no known meaning.
         """
-        story = Story(self._find(identifier, shards, since_ms))
-        shard = story.found.partition
+        story, shard = Story(found), found.partition
         bounds = self._reader.bounds(self._topics.pushes)[shard]
-        for records in self._reader.read(self._topics.pushes, shard, *bounds):
+        planned_ms = start_of(found.row.hour) * 1000 - CLOCKS_MS
+        start = self._reader.offsets_at(self._topics.pushes, max(0, planned_ms))[shard]
+        for records in self._reader.read(
+            self._topics.pushes, shard, bounds.end if start is None else max(start, bounds.earliest), bounds.end
+        ):
             tell(story, records)
             self._progress(f"push log {shard}: {records[-1].offset:,} of {bounds.end:,}")
         explanation = Explanation(story)
         self._add_events(explanation)
         return explanation
-
-    def _find(self, identifier: str, shards: Sequence[int], since_ms: int | None) -> Found:
-        found: dict[str, Found] = {}
-        bounds = self._reader.bounds(self._topics.pushes)
-        starts = {} if since_ms is None else self._reader.offsets_at(self._topics.pushes, since_ms)
-        for shard in shards:
-            held = bounds[shard]
-            start = starts.get(shard, held.earliest)
-            for records in self._reader.read(
-                self._topics.pushes, shard, held.end if start is None else start, held.end
-            ):
-                found |= {each.identifier: each for each in rows_named(records, shard, identifier)}
-                self._progress(f"push log {shard}: {records[-1].offset:,} of {held.end:,} searched")
-        if len(found) > 1:
-            raise OpsError(f"{identifier} is not enough: {', '.join(sorted(found)[:5])} begin so; write more of it")
-        if not found:
-            where = "all shards" if len(shards) == self._partitions else f"shard {', '.join(map(str, shards))}"
-            raise OpsError(f"no row in the push log of {where} has an identifier that begins with {identifier}")
-        (only,) = found.values()
-        return only
 
     def _add_events(self, explanation: Explanation) -> None:
         row, fence = explanation.story.found.row, explanation.story.usage_fence

@@ -1,5 +1,6 @@
 """Finding a row in the push log by its identifier, and everything that the log says of it."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from metering.counting import LogRecord
+from metering.deliveries import rows_of
 from metering.push_log import (
     ParkOrder,
     Prepared,
@@ -54,18 +56,32 @@ class Story:
     usage_fence: int | None = None
 
 
-def rows_named(records: Iterable[LogRecord], partition: int, identifier: str) -> Iterator[Found]:
+def rows_mentioned(records: Iterable[LogRecord], beginning: str) -> Iterator[tuple[str, LogRecord]]:
+    """Identifiers that begin so and are written out in a record: what it settles, retries or writes off.
+
+    The rows themselves are in an earlier record of the partition, which must be hashed to be found.
+    """
+    mention = re.compile(rb'"identifier":\s*"(' + beginning.encode() + rb'[0-9a-f]*)"')
+    for record in records:
+        for name in mention.findall(record.value or b""):
+            yield name.decode(), record
+
+
+def rows_named(records: Iterable[LogRecord], partition: int, beginning: str) -> Iterator[Found]:
     """Rows whose identifier begins so, each once per record that carries it."""
     for record in records:
-        for name, row in _rows(_decoded(record, partition)):
-            if name.startswith(identifier):
-                yield Found(partition, name, row)
+        for logged in rows_of(_decoded(record, partition), record.timestamp):
+            if logged.identifier.startswith(beginning):
+                yield Found(partition, logged.identifier, logged.row)
 
 
 def tell(story: Story, records: Iterable[LogRecord]) -> None:
     """Adds what the next records of the row's partition say."""
     names = {story.found.identifier} | {entry.identifier for entry in story.entries}
+    account = story.found.row.account
     for record in records:
+        if not any(each.encode() in (record.value or b"") for each in (account, *names)):
+            continue
         decoded = _decoded(record, story.found.partition)
         if isinstance(decoded, Prepared) and any(row.units == story.found.row.units for row in decoded.rows):
             story.usage_fence = decoded.usage_fence if story.usage_fence is None else story.usage_fence
@@ -81,22 +97,12 @@ def _decoded(record: LogRecord, partition: int) -> PushRecord:
         raise OpsError(f"the push log's record {partition}/{record.offset} can't be read") from error
 
 
-def _rows(record: PushRecord) -> Iterator[tuple[str, Row]]:
-    match record:
-        case Prepared():
-            for row in record.rows:
-                yield row.identifier(record.identity.namespace), row
-        case ReissueOrder() | ParkOrder():
-            yield record.row.identifier(record.namespace), record.row
-        case _:
-            return
-
-
 def _said(record: PushRecord, row: Row, names: set[str]) -> Sequence[tuple[str, str]]:
     """What a record says of the row's units: (identifier, words)."""
     match record:
         case Prepared():
-            return [(name, "prepared") for name, each in _rows(record) if each.units == row.units]
+            namespace = record.identity.namespace
+            return [(each.identifier(namespace), "prepared") for each in record.rows if each.units == row.units]
         case Settled():
             return [
                 (each.identifier, "delivered" if each.parked is None else f"parked: {each.parked}: {each.detail}")

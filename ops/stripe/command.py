@@ -1,7 +1,6 @@
 """`billing stripe`: what Stripe must have before anything is billed there, and the rows that wait for a person."""
 
 import asyncio
-import getpass
 import json
 import os
 import time
@@ -17,6 +16,7 @@ from metering.push_log import MAX_WORDS
 from ops.account_change import parse_time
 from ops.errors import OpsError
 from ops.ledger_access import ledger_settings, open_ledger
+from ops.running_user import running_user
 from ops.shown_table import print_table
 from ops.stack_env import STRIPE_KEY, StackDir, find_env
 from ops.stripe import ordering
@@ -146,18 +146,11 @@ def _give(directory: Path | None, order: Callable[[Desk], Awaitable[str]]) -> No
 
 
 def _signed(who: str | None, why: str) -> Signed:
-    signed = Signed((who or _user()).strip(), why.strip())
+    signed = Signed((who or running_user()).strip(), why.strip())
     for option, words in (("--who", signed.who), ("--why", signed.why)):
         if not 0 < len(words) <= MAX_WORDS:
             raise OpsError(f"{option} must say something, in at most {MAX_WORDS} characters")
     return signed
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return str(os.getuid())
 
 
 async def _read_parked(directory: Path | None) -> list[ParkedRow]:

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from ledger.pushes import read_accepted, read_in_flight, read_parked
+from metering.deliveries import LoggedRow
 from metering.push_fold import QUIET_MS, may_retry
 from metering.push_log import ParkOrder, ReissueOrder, RetryOrder, WriteOffOrder
 from metering.row import Row
 from ops.errors import OpsError
 from ops.log_reading import Bounds
-from ops.stripe.delivered import LoggedRow, find_rows
+from ops.stripe.delivered import find_rows
 from ops.stripe.desk import Desk
 from ops.stripe.parked import SHORT, ParkedRow, one_of, parked_rows
 from ops.stripe.rules import Change, changed_row, check_absent, check_lacking, check_quiet
@@ -83,11 +84,11 @@ async def park(desk: Desk, text: str, signed: Signed) -> str:
     known = await parked_rows(desk.shards)
     if one_of({row.identifier: row for row in known}, text) is not None:
         raise OpsError(f"{text} is parked already: billing stripe parked shows it")
-    found, delivered_ms = _delivered(desk, text)
+    shard, found, delivered_ms = _delivered(desk, text)
     check_quiet(delivered_ms, desk.now_ms(), "delivered")
-    await desk.identity(found.shard)
-    accepted, held = await desk.accepted(found.row, found.shard), await desk.held(found.row)
-    check_lacking(found.row, accepted, _fresh(desk, found), held)
+    await desk.identity(shard)
+    accepted, held = await desk.accepted(found.row, shard), await desk.held(found.row)
+    check_lacking(found.row, accepted, _fresh(desk, shard, found.row), held)
     order = ParkOrder(
         who=signed.who,
         why=signed.why,
@@ -96,8 +97,8 @@ async def park(desk: Desk, text: str, signed: Signed) -> str:
         prepared_ms=found.prepared_ms,
         delivered_ms=delivered_ms,
     )
-    await desk.order(found.shard, order)
-    if found.identifier not in await read_parked(desk.shards[found.shard]):
+    await desk.order(shard, order)
+    if found.identifier not in await read_parked(desk.shards[shard]):
         raise _refused(found.identifier)
     return f"{found.identifier[:SHORT]}: parked, {_units(found.row)}; now retry, reissue or write-off"
 
@@ -126,12 +127,13 @@ async def _check_free(desk: Desk, old: ParkedRow, new: Row) -> None:
             )
 
 
-def _delivered(desk: Desk, text: str) -> tuple[LoggedRow, int]:
-    """The delivered row that is meant, from the whole push log, and when it was delivered (Unix ms)."""
-    found = dict[str, LoggedRow]()
+def _delivered(desk: Desk, text: str) -> tuple[int, LoggedRow, int]:
+    """The delivered row that is meant, from the whole push log: its shard, the row, its delivery (Unix ms)."""
+    found = dict[str, tuple[int, LoggedRow]]()
     for shard, held in desk.reader.bounds(desk.topic).items():
-        found |= find_rows(desk.reader, desk.topic, shard, held, lambda _, name: bool(text) and name.startswith(text))
-    delivered = {name: (row, row.delivered_ms) for name, row in found.items() if row.delivered_ms is not None}
+        rows = find_rows(desk.reader, desk.topic, shard, held, lambda _, name: bool(text) and name.startswith(text))
+        found |= {name: (shard, logged) for name, logged in rows.items()}
+    delivered = {name: (*at, at[1].delivered_ms) for name, at in found.items() if at[1].delivered_ms is not None}
     identifier = one_of(delivered, text)
     if identifier is None:
         if found:
@@ -140,13 +142,12 @@ def _delivered(desk: Desk, text: str) -> tuple[LoggedRow, int]:
     return delivered[identifier]
 
 
-def _fresh(desk: Desk, found: LoggedRow) -> int:
+def _fresh(desk: Desk, shard: int, found: Row) -> int:
     """Units of the row's minute that were delivered too lately for Stripe's summaries."""
-    start = desk.reader.offsets_at(desk.topic, max(0, found.row.timestamp * 1000 - EARLY_MS))[found.shard]
-    held = desk.reader.bounds(desk.topic)[found.shard]
+    start = desk.reader.offsets_at(desk.topic, max(0, found.timestamp * 1000 - EARLY_MS))[shard]
+    held = desk.reader.bounds(desk.topic)[shard]
     stretch = Bounds(held.end if start is None else max(start, held.earliest), held.end)
-    wanted = found.row.minute_key
-    rows = find_rows(desk.reader, desk.topic, found.shard, stretch, lambda row, _: row.minute_key == wanted)
+    rows = find_rows(desk.reader, desk.topic, shard, stretch, lambda row, _: row.minute_key == found.minute_key)
     since_ms = desk.now_ms() - QUIET_MS
     return sum(each.row.value for each in rows.values() if (each.delivered_ms or 0) > since_ms)
 

@@ -84,7 +84,7 @@ class Order:
     hours: int
     customer: str
     carried: bool
-    judged: int | None = None
+    judged: int = 1001
 
 
 Step = Count | Plan | Settle | Claim | Order
@@ -106,7 +106,7 @@ ordering = st.builds(
     st.sampled_from([0, 2, 3, 3]),
     st.sampled_from(["cus_1", "cus_2", "cus_3"]),
     st.booleans(),
-    st.one_of(st.none(), st.integers(1001, 1006)),
+    st.integers(1001, 1006),
 )
 logs = st.lists(st.one_of(counting, planning, settling, planning, settling, claiming, ordering, ordering), max_size=25)
 

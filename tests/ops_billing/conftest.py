@@ -1,28 +1,14 @@
 """A house per test, on the shared Kafka and Redis, and a Stripe double of its own."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from kafka import KafkaAdminClient
 
 from stripe_sync.meters import create_missing
-from tests.stripe_double.served import Host, Served
+from tests.stripe_double.served import Served
 
 from .house import House, a_house
-
-
-@pytest.fixture(scope="session")
-def double_host() -> Iterator[Host]:
-    """The HTTP server that the doubles take turns behind."""
-    with Host().running() as host:
-        yield host
-
-
-@pytest.fixture
-def double(double_host: Host) -> Iterator[Served]:
-    """A double with an empty state in memory."""
-    with double_host.serving() as served:
-        yield served
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from .house import House
 
 
 @pytest.fixture
-async def told(house: House) -> AsyncIterator[tuple[Hourly, list[tuple[int, int]]]]:
+async def told(house: House) -> AsyncIterator[tuple[Hourly, list[tuple[int, int | None]]]]:
     """The comparison of the house's shard, and what it tells: (shard, missing units)."""
-    missing: list[tuple[int, int]] = []
+    missing: list[tuple[int, int | None]] = []
     client = make_client(settings_of(StripeSettings, house.env))
     meters = {name: meter.id for name, meter in (await list_meters(client)).items()}
     kafka = settings_of(KafkaSettings, house.env)
@@ -34,7 +34,7 @@ async def told(house: House) -> AsyncIterator[tuple[Hourly, list[tuple[int, int]
 
 
 async def test_what_stripe_lost_is_told_and_what_is_young_is_not(
-    house: House, told: tuple[Hourly, list[tuple[int, int]]], caplog: pytest.LogCaptureFixture
+    house: House, told: tuple[Hourly, list[tuple[int, int | None]]], caplog: pytest.LogCaptureFixture
 ) -> None:
     """One row is there, one is lost, one was delivered an hour ago: a hint, and the lost one is an alarm."""
     hourly, missing = told
@@ -56,7 +56,9 @@ async def test_what_stripe_lost_is_told_and_what_is_young_is_not(
     assert missing == [(0, 100), (0, 100)], "one meter's comparison says nothing of the others"
 
 
-async def test_nothing_is_asked_before_its_time(house: House, told: tuple[Hourly, list[tuple[int, int]]]) -> None:
+async def test_nothing_is_asked_before_its_time(
+    house: House, told: tuple[Hourly, list[tuple[int, int | None]]]
+) -> None:
     """Neither the hour nor a hint."""
     hourly, missing = told
     await hourly.look()

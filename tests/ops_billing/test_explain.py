@@ -150,7 +150,7 @@ def test_what_became_of_a_row_is_told_with_what_took_its_place(logs: Logs) -> No
     logs.push(
         prepared(fence, old),
         settled(old, ParkReason.UNKNOWN_CUSTOMER),
-        ReissueOrder(old=name(old), namespace="tests", row=new, **order),
+        ReissueOrder(old=name(old), parked_ms=0, namespace="tests", row=new, **order),
         settled(new, ParkReason.NO_METER),
         WriteOffOrder(identifier=name(new), **order),
     )
@@ -214,7 +214,7 @@ def test_a_person_reads_it(logs: Logs) -> None:
 def test_nobody_and_several_are_refused(logs: Logs) -> None:
     """With what to do."""
     logs.push(prepared(0, logs.row(0, 7)))
-    assert "no row in the push log of all shards has" in logs.explain("0123456789").stderr
+    assert "no row in the push log of shard 0 has" in logs.explain("0123456789").stderr
     assert "is no identifier: give at least 8" in logs.explain("0123").stderr
     late = from_unix((logs.hour + 48) * HOUR_SECONDS)
     assert "no row in the push log" in logs.explain(name(logs.row(0, 7)), "--since", late).stderr

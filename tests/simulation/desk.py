@@ -14,12 +14,13 @@ from aiokafka.errors import KafkaError
 from redis.exceptions import RedisError
 
 from ledger.pushes import read_accepted, read_accounts, read_parked
+from metering.deliveries import LoggedRow
 from metering.push_fold import QUIET_MS, Parked
 from metering.push_log import Order, ParkOrder, ReissueOrder, RetryOrder, WriteOffOrder, encode
 from metering.row import Row
 from ops.errors import OpsError
 from ops.log_reading import Bounds
-from ops.stripe.delivered import LoggedRow, find_rows
+from ops.stripe.delivered import find_rows
 from ops.stripe.rules import Change, changed_row, check_absent, check_lacking, check_quiet
 from tests.simulation import names
 from tests.simulation.kafka import Appending, SimulatedKafka

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from ledger.shard import Shard
 from stripe_sync.log import Entry
 from stripe_sync.ownership import Ownership
-from stripe_sync.planner import Pace
+from stripe_sync.pace import Pace
 from stripe_sync.reissuer import Reissuer
 from stripe_sync.sender import Sender, StripeSide
 from stripe_sync.shard_worker import ShardWorker

@@ -6,22 +6,14 @@ import pytest
 import stripe
 
 from .openapi import problems
-from .served import Host, Served
-
-
-@pytest.fixture(scope="session")
-def double_host() -> Iterator[Host]:
-    """The HTTP server that the doubles take turns behind."""
-    with Host().running() as host:
-        yield host
+from .served import Served
 
 
 @pytest.fixture
-def double(double_host: Host) -> Iterator[Served]:
+def double(double: Served) -> Iterator[Served]:
     """A double with an empty state in memory."""
-    with double_host.serving() as served:
-        yield served
-    assert [problem for exchange in served.exchanges for problem in problems(exchange)] == []
+    yield double
+    assert [problem for exchange in double.exchanges for problem in problems(exchange)] == []
 
 
 @pytest.fixture

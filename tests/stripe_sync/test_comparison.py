@@ -18,16 +18,17 @@ from metering.push_log import Prepared, Settled, Settlement, encode
 from metering.row import Row
 from stripe_sync.comparison import Difference, Explanation, Slot, judge
 from stripe_sync.deliveries import Deliveries
-from stripe_sync.hourly import AGAIN_SECONDS, EVERY_SECONDS, Hourly
+from stripe_sync.hourly import AGAIN_SECONDS, EVERY_SECONDS, Accompanied, Hourly
 from stripe_sync.lane_comparison import LaneComparison
 from stripe_sync.push_history import Tail
 from stripe_sync.shard_comparison import Findings, ShardComparison
 from stripe_sync.summaries import StripeSummaries
 from tests.ledger_push.counts import HOUR, NOON
+from tests.support.eventually import eventually_async
 
 from .manual_clock import ManualClock
 from .memory_log import MemoryPushLog
-from .world import IDENTITY, World, at_once
+from .world import IDENTITY, World, at_once, running
 
 DAY = 24 * HOUR
 LANE = Lane("cus_1", "sms.send")
@@ -326,7 +327,9 @@ class TestHourly:
 
     ids: ClassVar = {"sms.send": "mtr_1", "voice.ai": "mtr_2"}
 
-    def _hourly(self, world: World, compared: Compared, report: Callable[[int, Findings], None] = print) -> Hourly:
+    def _hourly(
+        self, world: World, compared: Compared, report: Callable[[int, Findings | None], None] = lambda *_: None
+    ) -> Hourly:
         return Hourly(world.shard(), compared, self.ids, world.clock, asyncio.Lock(), report)
 
     async def test_all_meters_once_an_hour(self, world: World) -> None:
@@ -377,6 +380,30 @@ class TestHourly:
         with pytest.raises(TimeoutError):
             await hourly.look()
 
+    async def test_what_is_wrong_with_a_comparison_never_stops_billing(
+        self, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A defect, hour after hour: it is reported, the log says what to do, and usage is billed meanwhile."""
+
+        def fail() -> Findings:
+            raise ZeroDivisionError("a defect")
+
+        compared, reported = Compared(finds=fail), list[Findings | None]()
+
+        async def failed_twice() -> bool:
+            return reported == [None, None]
+
+        hourly = self._hourly(world, compared, lambda _, findings: reported.append(findings))
+        await world.account("acme")
+        world.counts.use("acme", "sms.send", 5, NOON)
+        await world.counts.fold()
+        async with running(Accompanied(world.worker(), hourly)):
+            await eventually_async(world.is_settled, what="everything settled")
+            await eventually_async(failed_twice, what="another comparison an hour later")
+        world.assert_billed_exactly()
+        assert "run billing stripe reconcile" in caplog.text
+        assert "a defect" in caplog.text
+
     async def test_what_is_missing_is_reported_until_it_is_found(self, world: World) -> None:
         """A hint compares one meter; what the others lack is still missing."""
         slot, found = Slot(10), dict[str, int]()
@@ -387,9 +414,11 @@ class TestHourly:
             return Findings(2, [Difference(lane, NOON, 60, slot, held, judge(slot, held)) for lane, held in lanes])
 
         compared, reported = Compared(finds=missing), list[int]()
-        hourly = self._hourly(
-            world, compared, lambda _, all_of: reported.append(sum(each.missing for each in all_of.missing))
-        )
+
+        def report(_shard: int, findings: Findings | None) -> None:
+            reported.append(sum(each.missing for each in findings.missing) if findings else -1)
+
+        hourly = self._hourly(world, compared, report)
         world.clock.advance(60)
         found |= {"sms.send": 4, "voice.ai": 9}
         await hourly.look()

@@ -13,7 +13,8 @@ from metering.account import Account
 from metering.bucket import hour_of
 from metering.push_log import MAX_ROWS, Prepared, Settled, Settlement
 from metering.row import Row
-from stripe_sync.planner import Pace, Planner
+from stripe_sync.pace import Pace
+from stripe_sync.planner import Planner
 from tests.ledger_push.counts import HOUR, MAPPED, NOON, Counts
 from tests.ledger_push.rows import IDENTITY, delivered, parked
 from tests.ledger_push.rows import row as a_row
@@ -254,6 +255,16 @@ async def test_carried_rows_go_one_minute_at_a_time_and_never_hang_the_planner(p
         carried += await planning.plan_and_fold()
         assert await planning.plan() == ()
     assert [(row.timestamp, row.value) for row in carried] == [(JUNE, 3), (JUNE, 2), (JUNE, 1)]
+
+
+async def test_rows_of_records_that_are_not_folded_yet_hold_their_minutes(planning: Planning) -> None:
+    """Several records are planned in one turn: a row that would lose to one of them is not planned."""
+    await late_usage(planning)
+    held = set[str]()
+    prepared = await planning.planner.plan(held)
+    assert prepared is not None
+    assert held == {key for row in prepared.rows for key in (row.bucket_key, row.minute_key)}
+    assert await planning.planner.plan(held) is None
 
 
 async def test_a_parked_row_that_holds_a_minute_stops_nobody_else(planning: Planning) -> None:

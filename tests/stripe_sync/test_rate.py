@@ -18,7 +18,7 @@ async def seconds_for(rate: RateShare, calls: int) -> float:
 
 @pytest.mark.parametrize(("owned", "per_second"), [(1, 100), (2, 200), (4, 400)])
 async def test_a_worker_takes_the_share_of_its_shards(owned: int, per_second: int) -> None:
-    """Four shards of a platform with 400 calls a second; the first burst is a tenth of a second's."""
+    """Four shards of a platform with 400 calls a second; the first burst is a quarter of a second's."""
     rate = RateShare(400, 4)
     rate.own(owned)
     calls = per_second // 2

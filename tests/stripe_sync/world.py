@@ -15,7 +15,8 @@ from ledger.shard import Ledger, Shard
 from ledger.state import Log
 from metering.account import Account
 from metering.push_log import StripeIdentity
-from stripe_sync.planner import Pace
+from stripe_sync.hourly import Runs
+from stripe_sync.pace import Pace
 from stripe_sync.sender import Sender, StripeSide
 from stripe_sync.shard_worker import ShardWorker
 from stripe_sync.stripe_client import SingleTransport
@@ -121,7 +122,7 @@ class World:
 
 
 @asynccontextmanager
-async def running(worker: ShardWorker) -> AsyncIterator["asyncio.Task[None]"]:
+async def running(worker: Runs) -> AsyncIterator["asyncio.Task[None]"]:
     """A worker at work; killed at the end. An error of its own is raised there."""
     task = asyncio.create_task(worker.run())
     try:
