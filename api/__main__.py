@@ -1,6 +1,7 @@
 """`python -m api`: serves until it is told to stop, then finishes what is in progress."""
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -28,8 +29,10 @@ def main() -> None:
         asyncio.run(_check_redis(settings))
     except RedisUnsafeError as error:
         sys.exit(f"api: {error}")
+    app = create_app(settings)
+    gc.freeze()  # what is made here stays for good: no collection need walk it again
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.http_host,
         port=settings.http_port,
         log_config=None,
