@@ -32,9 +32,9 @@ from metering.counting import Interval, LogRecord, Mark, mark_of
 
 POLL_SECONDS = 0.2
 AWAY_SECONDS = POLL_SECONDS + 0.3  # reads follow one another sooner, unless the process was frozen or held up
-# The broker holds an answer until it has so much, or for so long: at medium rates a batch is dozens of events, not
-# three, which halves the work; what is counted is fresh within a tenth of a second all the same.
-COALESCE_BYTES = 1 << 16
+# The broker holds an answer until it has so much, or for so long: a batch is dozens or hundreds of events, not three,
+# which halves the work; what is counted is fresh within a tenth of a second all the same.
+COALESCE_BYTES = 1 << 20
 COALESCE_MS = 40
 
 

@@ -18,7 +18,7 @@ from runtime.settings import KafkaSettings
 from runtime.topics import create_topics
 
 PREFIX = "live-"
-POLL_SECONDS = 0.002  # how exactly a moment is known
+POLL_SECONDS = 0.01  # how exactly a moment is known; to look more often would take a good part of a core
 WARM_UP = 500.0, 3.0  # events per second, seconds: a young JVM is slow, and not the question
 
 
