@@ -79,7 +79,7 @@ def _allow(app: FastAPI, path: str) -> dict[str, str]:
 
 
 class InternalErrors:
-    """The innermost middleware: what no handler knows is logged whole, and told to the caller without a word of it.
+    """Around all that answers: what no handler knows is logged whole, and told to the caller without a word of it.
 
     Not an exception handler, because Starlette runs the one for `Exception` outside of every middleware: the answer
     would have no CORS headers, and a page could not read it.

@@ -16,7 +16,7 @@ _FIND_KEY = load("find_key")
 _FIND_ACCOUNT = load("find_account")
 _READ_USAGE = load("read_usage")
 _IS_READY = load("is_ready")
-KEPT_QUESTIONS = 10_000  # who asks once asks again; some 2 KB each
+KEPT = 10_000  # keys, and questions: who asks once asks again; below 2 KB each
 
 
 class NotReadyError(Exception):
@@ -74,7 +74,7 @@ async def find_account(shard: Shard, account: str) -> bytes:
     return bytes(rest[0])
 
 
-parse_key = lru_cache(maxsize=KEPT_QUESTIONS)(ApiKeyRecord.model_validate_json)
+parse_key = lru_cache(maxsize=KEPT)(ApiKeyRecord.model_validate_json)
 
 
 def parse_account(record: bytes) -> Account:
@@ -98,7 +98,7 @@ async def read_usage(shard: Shard, account: str, record: bytes, span: Span) -> T
     return Totals(tuple(int(value) for value in units), int(as_of))
 
 
-@lru_cache(maxsize=KEPT_QUESTIONS)
+@lru_cache(maxsize=KEPT)
 def _usage_question(
     keys: ShardKeys, account: str, record: bytes, span: Span
 ) -> tuple[Sequence[str], Sequence[str | bytes | int]]:

@@ -1,7 +1,8 @@
 """The usage fold, second half: one call per batch, atomically."""
 
 from array import array
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import starmap
 from struct import Struct
@@ -17,8 +18,8 @@ from metering.span import DAY_HOURS, month_and_day
 
 _APPLY = load("apply_usage")
 _DROP_BLOCK = load("drop_block")
-_COUNTER = Struct("<dI").pack  # units, hour
-_FIELD = Struct("<HI").pack  # field, counter
+_pack_counter = Struct("<dI").pack  # units, hour
+_pack_field = Struct("<HI").pack  # field, counter
 SETS_PER_CALL = 1000  # bounds a script's time, and what Lua unpacks at once (below some 8,000)
 
 
@@ -41,7 +42,7 @@ async def apply_usage(
         *(batch.read, batch.duplicates, len(batch.rejected), len(batch.misplaced)),
         *(len(batch.groups), 1 + len(earlier), len(batch.counters), len(days)),
         str(rejects or ""),
-        b"".join([_COUNTER(units, hour) for units, (_, _, hour) in zip(batch.units, batch.counters, strict=True)]),
+        b"".join([_pack_counter(units, hour) for units, (_, _, hour) in zip(batch.units, batch.counters, strict=True)]),
         *starmap(bucket_key, batch.counters),
     ]
     for index, group in batch.groups.items():
@@ -53,7 +54,7 @@ async def apply_usage(
     for (account, day), fields in days.items():
         month, day_of_month = _month_and_day(day)
         names += (keys.hours(account, day), keys.days(account, month))
-        args += (day_of_month, b"".join(starmap(_FIELD, sorted(fields))))
+        args += (day_of_month, b"".join(starmap(_pack_field, sorted(fields))))
     return read_answer(await shard.run(_APPLY, names, args))
 
 
@@ -72,16 +73,12 @@ async def drop_block(shard: Shard, block: int, sets: int, *, at: int) -> None:
         await shard.run(_DROP_BLOCK, names[first : first + SETS_PER_CALL], [at, block if last else ""])
 
 
-def _account_days(counters: Sequence[Counter]) -> dict[tuple[str, int], list[tuple[int, int]]]:
+def _account_days(counters: Sequence[Counter]) -> Mapping[tuple[str, int], list[tuple[int, int]]]:
     """The counters of each account and day as (field of the hours, number): a write costs by the hash."""
-    days: dict[tuple[str, int], list[tuple[int, int]]] = {}
+    days: defaultdict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
     for number, (account, meter, hour) in enumerate(counters, 1):
         day, hour_of_day = divmod(hour, DAY_HOURS)
-        field = meter * DAY_HOURS + hour_of_day, number
-        if (account, day) in days:
-            days[account, day].append(field)
-        else:
-            days[account, day] = [field]
+        days[account, day].append((meter * DAY_HOURS + hour_of_day, number))
     return days
 
 

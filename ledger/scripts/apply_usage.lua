@@ -6,11 +6,10 @@
 --       14 accounts' days, 15 reject window, 16 (f64 units, u32 hour) packed for each counter, the bucket of each
 --       per group: how many members, (u32 counter, u32 quantity) packed for each, the members
 --       per account and day: the day of the month, (u16 meter * 24 + hour, u32 counter) packed for each, in order
-local CHUNK, KEPT_SECONDS = 1000, 72 * 86400  -- due buckets at once (Lua unpacks some 8,000 values)
-local fence, closed_before = unpack(redis.call('HMGET', KEYS[1], 'usage', 'closed_before'))
+local CHUNK, DAY_HOURS, MONTH_DAYS, KEPT_SECONDS = 1000, 24, 31, 72 * 86400  -- Lua unpacks some 8,000 values at once
+local fence, open_from = unpack(redis.call('HMGET', KEYS[1], 'usage', 'closed_before'))
 if not fence then return {'EMPTY', ''} end
 if fence ~= ARGV[1] then return {tonumber(fence) > tonumber(ARGV[1]) and 'STALE' or 'GAP', fence} end
-
 local groups, blocks, counters, account_days = unpack(ARGV, 11, 14)
 local key, arg, hits, units, hours = 4, 17 + counters, 0, {}, {}
 for c = 1, counters do units[c], hours[c] = struct.unpack('<dI4', ARGV[16], c * 12 - 11) end
@@ -24,15 +23,12 @@ for _ = 1, groups do
     if known[m] then
       local c, quantity = struct.unpack('<I4I4', corrections, m * 8 - 7)
       units[c], hits = units[c] - quantity, hits + 1
-    else
-      new[#new + 1] = ARGV[arg + 1 + m]
-    end
+    else new[#new + 1] = ARGV[arg + 1 + m] end
   end
   if #new > 0 then redis.call('SADD', KEYS[key], unpack(new)) end
   key, arg = key + blocks, arg + 2 + count
 end
-
-local fields, sums = {}, {}  -- used again for every hash: a new table would cost more than the hash
+local fields, sums, due, order = {}, {}, 0, {}  -- used again for every hash: new tables would cost more than it does
 local function add(k, n)  -- the first n sums, to one hash; gives what it did not have
   local held, new = redis.call('HMGET', KEYS[k], unpack(fields, 1, n)), {}
   for f = 1, n do
@@ -43,11 +39,10 @@ local function add(k, n)  -- the first n sums, to one hash; gives what it did no
   return new
 end
 for h = 0, 2 * account_days - 1 do
-  local day_of_month, packed, place, n = ARGV[arg], ARGV[arg + 1], 1, 0
-  while place <= #packed do
-    local field, c
-    field, c, place = struct.unpack('<I2I4', packed, place)
-    if h % 2 == 1 then field = math.floor(field / 24) * 31 + day_of_month - 1 end
+  local day_of_month, packed, n = ARGV[arg], ARGV[arg + 1], 0
+  for place = 1, #packed, 6 do
+    local field, c = struct.unpack('<I2I4', packed, place)
+    if h % 2 == 1 then field = math.floor(field / DAY_HOURS) * MONTH_DAYS + day_of_month - 1 end
     if units[c] > 0 then
       if fields[n] ~= field then n = n + 1; fields[n], sums[2 * n] = field, 0 end
       sums[2 * n] = sums[2 * n] + units[c]
@@ -56,16 +51,13 @@ for h = 0, 2 * account_days - 1 do
   if n > 0 and #add(key, n) > 0 then redis.call('EXPIRE', KEYS[key], KEPT_SECONDS) end
   key, arg = key + 1, arg + h % 2 * 2
 end
-local n, order = 0, {}
+open_from = tonumber(open_from or 0)
 for c = 1, counters do
-  if units[c] > 0 and hours[c] >= tonumber(closed_before or 0) then
-    n = n + 1
-    fields[n], sums[2 * n] = ARGV[16 + c], units[c]
-  end
-  if n == CHUNK or n > 0 and c == tonumber(counters) then
-    for _, bucket in ipairs(add(2, n)) do order[#order + 1], order[#order + 2] = bucket:match('%d+$'), bucket end
+  if units[c] > 0 and hours[c] >= open_from then due = due + 1; fields[due], sums[2 * due] = ARGV[16 + c], units[c] end
+  if due == CHUNK or due > 0 and c == tonumber(counters) then
+    for _, bucket in ipairs(add(2, due)) do order[#order + 1], order[#order + 2] = bucket:match('%d+$'), bucket end
     if #order > 0 then redis.call('ZADD', KEYS[3], unpack(order)) end
-    n, order = 0, {}
+    due, order = 0, {}
   end
 end
 local counted = ARGV[7] - ARGV[8] - hits - ARGV[9] - ARGV[10]

@@ -11,6 +11,7 @@ from ledger.answer import Verdict
 from ledger.shard import Shard
 from ledger.state import Log, open_shard, read_state
 from metering.counting import mark_of
+from metering.meters import CATALOGUE
 from metering.rfc3339 import from_unix
 from tests.ledger.folding import Folder, fold
 from tests.ledger.reference import ACCOUNTS, FOREIGN, WEEK_MS, Appended, Reference, Step, append
@@ -230,3 +231,23 @@ async def test_what_is_counted_in_a_closed_bucket_is_never_due(client: Redis, ne
     found = await stored(client, shard)
     assert sum(found.hours.values()) == 2
     assert [bucket.rsplit("|", 1)[1] for bucket in found.due] == [str(HOUR)]
+
+
+async def test_a_batch_may_touch_more_buckets_than_lua_takes_at_once(client: Redis, shard: Shard) -> None:
+    """3,000 buckets, half of them closed, twice: the due ones are written in several goes, none of them twice."""
+    folder = Folder(shard)
+    await open_shard(shard, Log.USAGE, earliest=7, incarnation="one", closed_before=HOUR - 249)
+    await folder.open(7)
+    places = [(meter, HOUR - back) for meter in range(6) for back in range(500)]
+    for start in (7, 3007):
+        records = [
+            record(start + n, f"{start + n}", type=CATALOGUE[meter].name, time=from_unix(hour * 3600))
+            for n, (meter, hour) in enumerate(places)
+        ]
+        assert (await folder.apply(records, start, start + 3000)).applied
+
+    found = await stored(client, shard)
+    assert found.hours == {(ACME, meter, hour): 2 for meter, hour in places}
+    still_open = {f"{ACME}|{meter}|{hour}": hour for meter, hour in places if hour >= HOUR - 249}
+    assert (len(still_open), found.order) == (1500, still_open)
+    assert found.due == dict.fromkeys(still_open, 2)
