@@ -1,6 +1,7 @@
 """`/metrics`: how many requests, how answered, how long they took, by route template, for Prometheus."""
 
 import time
+from functools import cache
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
@@ -26,13 +27,18 @@ class RequestMetrics:
             registry=registry,
             buckets=BUCKETS_SECONDS,
         )
+        self._series = cache(self._make_series)
 
     def observe(self, scope: Scope, status: int, seconds: float) -> None:
         """Counts one request that has ended; `status` 0 for one without an answer."""
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", "unmatched")
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        requests, duration = self._series(method, route, status)
+        requests.inc()
+        duration.observe(seconds)
+
+    def _make_series(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        return self._requests.labels(method, route, str(status)), self._seconds.labels(method, route)
 
 
 class Measured:

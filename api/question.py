@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from ledger.reading import parse_account
+from ledger.reading import Totals, parse_account
 from metering.period import Period, hours_of, period_containing
 from metering.span import Span, span_of
 
@@ -12,11 +12,12 @@ KEPT_QUESTIONS = 10_000  # accounts; below 1 KB each
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The buckets of one billing period, drawn from one record of the account."""
+    """The buckets of one billing period, drawn from one record of the account; and the last answer, if there is one."""
 
     record: bytes
     period: Period
     span: Span
+    answer: Totals | None = None
 
 
 def draw(record: bytes, now: int) -> Question:

@@ -58,7 +58,7 @@ class ShardKeys:
         return self._name(f"u:{account}:{day}")
 
     def days(self, account: str, month: str) -> str:
-        """Hash: meter * 31 + day of the month - 1 → units counted on that day."""
+        """Hash: meter * 31 + day of the month - 1 → units counted on that day; `fence` → as of the last change."""
         return self._name(f"t:{account}:{month}")
 
     def remembered(self, block: int, index: int) -> str:

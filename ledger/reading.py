@@ -1,7 +1,7 @@
 """What readers may ask of a shard: keys, accounts, usage. Each answer is atomic and only given by a ready shard."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from ledger.keys import ShardKeys
@@ -10,7 +10,7 @@ from ledger.shard import Shard
 from metering.account import Account
 from metering.api_key import ApiKeyRecord
 from metering.meters import CATALOGUE
-from metering.span import DAY_HOURS, MONTH_DAYS, Span
+from metering.span import DAY_HOURS, MONTH_DAYS, Span, months_of
 
 _FIND_KEY = load("find_key")
 _FIND_ACCOUNT = load("find_account")
@@ -33,10 +33,14 @@ class AccountChangedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Units per meter in catalogue order. `as_of_ms` is the last moment (Unix ms) the shard was caught up."""
+    """Units per meter in catalogue order. `as_of_ms` is the last moment (Unix ms) the shard was caught up.
+
+    The same `version` of the same span means the same units, until the shard is folded from an empty state again.
+    """
 
     units: tuple[int, ...]
     as_of_ms: int
+    version: bytes = field(default=b"", compare=False)
 
 
 async def ready_as_of(shard: Shard) -> int | None:
@@ -82,29 +86,39 @@ def parse_account(record: bytes) -> Account:
     return Account.model_validate_json(record) if record else Account()
 
 
-async def read_usage(shard: Shard, account: str, record: bytes, span: Span) -> Totals:
+async def read_usage(shard: Shard, account: str, record: bytes, span: Span, known: Totals | None = None) -> Totals:
     """An account's units over a span that was drawn from its `record`.
+
+    Args:
+        shard: the account's.
+        account: whose units.
+        record: as the accounts log has it.
+        span: the hours.
+        known: the last totals of this very span: while nothing more was counted, the shard need not sum them up again.
 
     Raises:
         NotReadyError: the shard is being folded.
         AccountChangedError: the record is another one now; draw the span again.
     """
-    status, *rest = await shard.run(_READ_USAGE, *_usage_question(shard.keys, account, record, span))
+    names, reads = _usage_reads(shard.keys, account, span)
+    version = known.version if known else b""
+    status, *rest = await shard.run(_READ_USAGE, names, [account, record, version, *reads])
     if status == b"NOT_READY":
         raise NotReadyError
     if status == b"CHANGED":
         raise AccountChangedError(bytes(rest[0]))
-    as_of, *units = rest
-    return Totals(tuple(int(value) for value in units), int(as_of))
+    if known and status == b"SAME":
+        return replace(known, as_of_ms=int(rest[0]))
+    as_of, version, *units = rest
+    return Totals(tuple(int(value) for value in units), int(as_of), version)
 
 
 @lru_cache(maxsize=KEPT)
-def _usage_question(
-    keys: ShardKeys, account: str, record: bytes, span: Span
-) -> tuple[Sequence[str], Sequence[str | bytes | int]]:
-    """What `read_usage.lua` is told: the same as the last time, as a rule."""
-    names = [keys.accounts]
-    args: list[str | bytes | int] = [account, record, len(CATALOGUE), *(meter.index for meter in CATALOGUE)]
+def _usage_reads(keys: ShardKeys, account: str, span: Span) -> tuple[Sequence[str], Sequence[int]]:
+    """The keys of `read_usage.lua`, and its arguments from the number of months on: as a rule the last ones."""
+    months = months_of(span)
+    names = [keys.accounts, *(keys.days(account, month) for month in months)]
+    args = [len(months), len(CATALOGUE), *(meter.index for meter in CATALOGUE)]
     for days in span.days:
         names.append(keys.days(account, days.month))
         args += (MONTH_DAYS, days.first - 1, days.last - 1)

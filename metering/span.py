@@ -49,6 +49,12 @@ def span_of(hours: range) -> Span:
     return Span(tuple(_by_month(first_day, last_day)), tuple(edges))
 
 
+def months_of(span: Span) -> list[str]:
+    """The UTC months (yyyymm) that a span lies in, in order."""
+    edges = (month_and_day(hours.day)[0] for hours in span.hours)
+    return sorted({*(days.month for days in span.days), *edges})
+
+
 def _by_month(first_day: int, end_day: int) -> list[MonthDays]:
     months: dict[str, list[int]] = {}
     for day in range(first_day, end_day):

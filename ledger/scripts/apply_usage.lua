@@ -28,14 +28,14 @@ for _ = 1, groups do
   if #new > 0 then redis.call('SADD', KEYS[key], unpack(new)) end
   key, arg = key + blocks, arg + 2 + count
 end
-local fields, sums, due, order = {}, {}, 0, {}  -- used again for every hash: new tables would cost more than it does
-local function add(k, n)  -- the first n sums, to one hash; gives what it did not have
+local fields, sums, due, order = {}, {[-1] = 'fence', [0] = ARGV[2]}, 0, {}  -- used again for every hash: cheaper
+local function add(k, n, from)  -- the first n sums, to one hash; gives what it did not have; from -1: with the fence
   local held, new = redis.call('HMGET', KEYS[k], unpack(fields, 1, n)), {}
   for f = 1, n do
     sums[2 * f - 1], sums[2 * f] = fields[f], sums[2 * f] + (held[f] or 0)
     if not held[f] then new[#new + 1] = fields[f] end
   end
-  redis.call('HSET', KEYS[k], unpack(sums, 1, 2 * n))
+  redis.call('HSET', KEYS[k], unpack(sums, from, 2 * n))
   return new
 end
 for h = 0, 2 * account_days - 1 do
@@ -48,14 +48,14 @@ for h = 0, 2 * account_days - 1 do
       sums[2 * n] = sums[2 * n] + units[c]
     end
   end
-  if n > 0 and #add(key, n) > 0 then redis.call('EXPIRE', KEYS[key], KEPT_SECONDS) end
+  if n > 0 and #add(key, n, 1 - h % 2 * 2) > 0 then redis.call('EXPIRE', KEYS[key], KEPT_SECONDS) end
   key, arg = key + 1, arg + h % 2 * 2
 end
 open_from = tonumber(open_from or 0)
 for c = 1, counters do
   if units[c] > 0 and hours[c] >= open_from then due = due + 1; fields[due], sums[2 * due] = ARGV[16 + c], units[c] end
   if due == CHUNK or due > 0 and c == tonumber(counters) then
-    for _, bucket in ipairs(add(2, due)) do order[#order + 1], order[#order + 2] = bucket:match('%d+$'), bucket end
+    for _, bucket in ipairs(add(2, due, 1)) do order[#order + 1], order[#order + 2] = bucket:match('%d+$'), bucket end
     if #order > 0 then redis.call('ZADD', KEYS[3], unpack(order)) end
     due, order = 0, {}
   end

@@ -45,6 +45,7 @@ async def stored(client: Redis, shard: Shard) -> Stored:
 
 def _keep(found: Stored, kind: str, place: str, values: dict[str, str]) -> None:
     account, _, when = place.rpartition(":")
+    values.pop("fence", None)  # of a month
     for field_name, value in values.items():
         if kind == "u":
             meter, hour = divmod(int(field_name), 24)

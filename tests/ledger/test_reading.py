@@ -1,6 +1,8 @@
 """What readers are told: exact sums over any span, one moment's view, and nothing by a shard that is not ready."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -118,6 +120,13 @@ async def test_accounts_are_found_as_their_log_has_them(shard: Shard) -> None:
     assert parse_account(await find_account(shard, ACME)) == Account(anchor=0)
 
 
+def used(offset: int, hour: int, meter: int, quantity: int, account: str) -> Record:
+    """An event of an hour, counted from `HOUR`."""
+    time = from_unix((HOUR + hour) * 3600)
+    value = event(id=str(offset), type=METERS[meter], subject=account, time=time, data={"quantity": quantity})
+    return Record(offset, value)
+
+
 USES = st.lists(
     st.tuples(st.integers(-34 * 24, 0), st.integers(0, 5), st.sampled_from([1, 7, 10**9]), st.sampled_from(ACCOUNTS)),
     max_size=25,
@@ -130,13 +139,7 @@ async def test_a_span_sums_exactly_the_buckets_in_it(
     client: Redis, new_shard: Callable[[], Shard], uses, spans
 ) -> None:
     """However it lies across hours, days and months; of this account alone."""
-    shard, records = new_shard(), []
-    for offset, (hour, meter, quantity, account) in enumerate(uses):
-        time = (HOUR + hour) * 3600
-        value = event(
-            id=str(offset), type=METERS[meter], subject=account, time=from_unix(time), data={"quantity": quantity}
-        )
-        records.append(Record(offset, value))
+    shard, records = new_shard(), [used(offset, *use) for offset, use in enumerate(uses)]
     folder = Folder(shard)
     await folder.open()
     await folder.apply(records, 0, len(records))
@@ -169,6 +172,49 @@ async def test_consecutive_periods_add_up_to_everything(shard: Shard) -> None:
         now = period.end
 
     assert sums == sum(10**n % 999 + 1 for n in range(len(records)))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    uses=USES,
+    cuts=st.sets(st.integers(0, 25)),
+    spans=st.lists(st.tuples(st.integers(-40 * 24, 0), st.integers(0, 900)), max_size=4),
+)
+async def test_what_was_read_before_changes_no_answer(new_shard: Callable[[], Shard], uses, cuts, spans) -> None:
+    """Whoever has the last totals is told the same as whoever asks for the first time, after every batch."""
+    shard = new_shard()
+    folder, records = Folder(shard), [used(offset, *use) for offset, use in enumerate(uses)]
+    await folder.open()
+    await ready(shard)
+    asked = [span_of(range(HOUR + first, HOUR + first + length)) for first, length in spans]
+    known: dict[Span, Totals] = {}
+    ends = sorted({cut for cut in cuts if cut < len(records)} | {len(records)})
+    for start, end in pairwise([0, *ends]):
+        if start < end:
+            await folder.apply(records[start:end], start, end)
+        for span in asked:
+            known[span] = await read_usage(shard, ACME, b"", span, known.get(span))
+            assert known[span] == await read_usage(shard, ACME, b"", span)
+
+
+async def test_units_are_summed_up_again_only_after_a_change(client: Redis, shard: Shard) -> None:
+    """Other accounts, other months and duplicates are no change; a shard that was folded anew is."""
+    ours, elsewhere, today = used(0, -1, 0, 5, ACME), ACCOUNTS[1], span_of(range(HOUR - 24, HOUR + 1))
+    await fold(shard, ours)
+    await ready(shard)
+    first = await read_usage(shard, ACME, b"", today)
+    await client.hincrby(shard.keys.hours(ACME, (HOUR - 1) // 24), (HOUR - 1) % 24, 1)  # nobody does: it shows
+
+    await fold(shard, used(1, -1, 0, 7, elsewhere), used(2, -33 * 24, 0, 7, ACME), replace(ours, offset=3))
+    await ready(shard, as_of_ms=NOON_MS + 9)
+    same = await read_usage(shard, ACME, b"", today, first)
+    assert (same, same.version) == (Totals((5, 0, 0, 0, 0, 0), NOON_MS + 9), first.version)
+
+    await client.hset(shard.keys.fences, "incarnation", "another")
+    assert (await read_usage(shard, ACME, b"", today, first)).units == (6, 0, 0, 0, 0, 0)
+    await client.hset(shard.keys.fences, "incarnation", "one")
+    await fold(shard, used(4, -1, 0, 7, ACME))
+    assert (await read_usage(shard, ACME, b"", today, first)).units == (13, 0, 0, 0, 0, 0)
 
 
 async def test_totals_are_whole_numbers_of_any_size(client: Redis, shard: Shard) -> None:

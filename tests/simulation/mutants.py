@@ -109,6 +109,12 @@ def rows_are_sent_before_the_log_is_read_back() -> Any:
     return patch.object(ShardWorker, "_plan", plan)
 
 
+@mutant()
+def a_month_does_not_note_its_changes() -> Any:
+    """Whoever has read before is told that nothing was counted since."""
+    return _script(ledger.usage, "_APPLY", ("#add(key, n, 1 - h % 2 * 2)", "#add(key, n, 1)"))
+
+
 @mutant(FORGETFUL)
 def ready_ignores_the_incarnation() -> Any:
     """A flushed shard is marked by who noted it before."""

@@ -63,6 +63,7 @@ class Photo:
             (account, int(field) // FIELDS_A_MONTH, _first_day(month) + int(field) % FIELDS_A_MONTH): int(units)
             for account, month, fields in self._of_accounts("t")
             for field, units in fields.items()
+            if field != "fence"
         }
 
     def accepted(self) -> dict[str, int]:

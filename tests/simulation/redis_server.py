@@ -118,8 +118,11 @@ class SimulatedStore:
             self._trace.fail(f"{script.name} does not run: {error}")
         if script.name in SPOKEN_OF:
             self._trace.say(self._who, f"{script.name} {keys[0]} {_short(list(args[:1]))} -> {_short(reply)}")
-        marked = reply == b"READY" and args[0] == "ready"
-        if marked or (script.name == "read_usage" and reply[0] == b"USAGE"):
+        read = script.name == "read_usage" and reply[0] in {b"USAGE", b"SAME"}
+        if read:
+            _, _, version, *units = self._evaluate(script, keys, [*args[:2], "", *args[3:]])  # as if nothing was known
+            self._shown.has_version((*keys, *args[4:], version), units)
+        if read or (reply == b"READY" and args[0] == "ready"):
             self._shown.is_readable(keys[0], int(self._client.hget(keys[0], "usage") or 0))
         return reply
 

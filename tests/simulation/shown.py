@@ -1,6 +1,7 @@
 """What customers were shown: no total may shrink, and no valid key may read as unknown."""
 
 from collections import defaultdict
+from typing import Any
 
 from metering.span import Span
 from tests.simulation.trace import Trace
@@ -16,6 +17,7 @@ class Shown:
         self._usage: defaultdict[str, Seen] = defaultdict(dict)
         self._keys: set[str] = set()
         self._readable: dict[str, int] = {}
+        self._versions: dict[tuple[Any, ...], list[bytes]] = {}
         self.answers = 0
 
     def lost(self, readable: dict[str, int]) -> None:
@@ -27,6 +29,11 @@ class Shown:
         """A shard may be read again."""
         if fence < self._readable.get(shard, 0):
             self._trace.fail(f"{shard} is ready at {fence}, but was read at {self._readable[shard]}")
+
+    def has_version(self, version: tuple[Any, ...], units: list[bytes]) -> None:
+        """A question's answer in one version: for ever the same, or who has it would be told so of another one."""
+        if (before := self._versions.setdefault(version, units)) != units:
+            self._trace.fail(f"{version} was {before}, and later {units}")
 
     def unrest(self, answers: int) -> str:
         """Empty once some more answers than so many have been given."""
