@@ -11,6 +11,7 @@ from aggregator.app import create_app
 from aggregator.liveness import Liveness
 from aggregator.metrics import AggregatorMetrics
 from aggregator.settings import AggregatorSettings
+from runtime.garbage import collect_seldom
 from runtime.logs import configure_logging
 from runtime.monitor import start_monitor
 from runtime.redis import RedisUnsafeError, check_server, connect
@@ -39,6 +40,7 @@ def main() -> None:
     app.leave_at_once = lambda: os._exit(1)
     if settings.http_port:
         start_monitor(settings.http_host, settings.http_port, registry, liveness)
+    collect_seldom()
     worker = Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
     worker.execute_from_commandline()
 

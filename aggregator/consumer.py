@@ -52,6 +52,7 @@ class BatchConsumer(driver.Consumer):
         self.applied: dict[TP, int] = {}
         self._committed: dict[TP, int] = {}
         self._resyncing: set[TP] = set()
+        self._lost: set[TP] = set()  # those of them that nobody looks for yet
         self._seeking = asyncio.Lock()
         self._in_flight = 0
         self._idle = asyncio.Event()
@@ -106,16 +107,39 @@ class BatchConsumer(driver.Consumer):
             self.applied[batch.tp] = batch.interval.end
 
     def resync(self, tp: TP, reason: str) -> None:
-        """Voids what was read of a partition, asks its shard where it stands, and goes on from there."""
-        if tp in self._resyncing or tp not in self.assignment():
+        """Voids what was read of a partition; if it is held, asks its shard where it stands, and goes on from there."""
+        if tp in self._resyncing:
+            return
+        self._void(tp)
+        if tp not in self.assignment():
             return
         log.info("%s-%d: finding its position again: %s", tp.topic, tp.partition, reason)
         self._resyncing.add(tp)
-        self._void(tp)
-        self.add_future(self._find_position(tp))
+        self._lost.add(tp)
+        self.add_future(self._find_lost())
 
     def _void(self, tp: TP) -> None:
         self._generation[tp] = self._generation.get(tp, 0) + 1
+
+    async def _find_lost(self) -> None:
+        """All that are lost in one go, as with a server's state: so that they are folded anew in turns, not one by one.
+
+        Where something is in the way of one, each is looked for by itself.
+        """
+        await asyncio.sleep(FIRST_RETRY_SECONDS)  # others are being found to be lost
+        tps: set[TP] = set()
+        try:
+            async with self._seeking:
+                tps, self._lost = self._lost, set()
+                await self._find_places(tps)
+        except (ShardClearingError, *RETRIABLE):
+            for tp in tps:
+                self.add_future(self._find_position(tp))
+        except Exception as error:
+            self._resyncing -= tps
+            await self.app.crash(error)
+        else:
+            self._resyncing -= tps
 
     async def _find_position(self, tp: TP) -> None:
         delay, since = FIRST_RETRY_SECONDS, time.monotonic()
@@ -150,24 +174,24 @@ class BatchConsumer(driver.Consumer):
 
     async def _seek_to_fences(self, tps: set[TP]) -> dict[TP, int]:
         async with self._seeking:  # a fold and its chain are found together, or a batch meets another state's memory
-            held = tps & set(self.assignment())
-            for tp in held:  # of an older chain, too: nothing may be folded with a memory that is just being learnt
-                self._void(tp)
-            return await self._find_places(held)
+            return await self._find_places(tps)
 
-    async def _find_places(self, tps: set[TP]) -> dict[TP, int]:
+    async def _find_places(self, wanted: set[TP]) -> dict[TP, int]:
+        tps = wanted & set(self.assignment())
         if not tps:
             return {}
+        for tp in tps:  # of an older chain, too: nothing may be folded with a memory that is just being learnt
+            self._void(tp)
+        chains = {tp: self._generation[tp] for tp in tps}
         bounds = await self.bounds(tps)
         standings = {tp: await self._batches.open_fold(tp, bounds[tp]) for tp in sorted(tps)}
         ends = await self.highwaters(*tps)  # after the fences: whoever else moves them on moves the ends first
         for tp, (fence, _) in standings.items():
             check_fence(tp.topic, tp.partition, fence, replace(bounds[tp], end=ends[tp]))
         places = {}
-        held = self.assignment()
         for tp, (fence, last) in standings.items():
-            if tp not in held:
-                continue
+            if tp not in self.assignment() or self._generation[tp] != chains[tp]:
+                continue  # revoked meanwhile, or lost again: what is found next counts
             self.applied[tp] = fence
             places[tp] = Place(fence, self._generation[tp], mark_to_compare(last, bounds[tp]))
         await cast("BatchThread", self._thread).begin(places)

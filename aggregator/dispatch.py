@@ -13,7 +13,7 @@ from aggregator.fold import Fold, Standing
 from aggregator.positions import LogBounds
 from aggregator.retrying import GIVE_UP_SECONDS, RETRIABLE, gives_up
 
-CONCURRENT_FOLDS = 2  # one is decided while the other is in Redis
+CONCURRENT_FOLDS = 3  # one is decided while another is in Redis, and the next waits there: neither side is idle
 
 
 class Positions(Protocol):

@@ -1,7 +1,6 @@
 """`python -m api`: serves until it is told to stop, then finishes what is in progress."""
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -11,6 +10,7 @@ import uvicorn
 from api.app import create_app
 from api.error_handlers import STORE_ERRORS
 from api.settings import ApiSettings
+from runtime.garbage import collect_seldom
 from runtime.logs import configure_logging
 from runtime.redis import RedisUnsafeError, check_server, connect
 
@@ -30,7 +30,7 @@ def main() -> None:
     except RedisUnsafeError as error:
         sys.exit(f"api: {error}")
     app = create_app(settings)
-    gc.freeze()  # what is made here stays for good: no collection need walk it again
+    collect_seldom()
     uvicorn.run(
         app,
         host=settings.http_host,

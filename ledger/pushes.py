@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ledger.reading import parse_account
+from ledger.reading import NotReadyError, parse_account
 from ledger.script import load
 from ledger.shard import Shard
 from metering.account import Account
@@ -48,11 +48,17 @@ async def read_accepted(shard: Shard, row: Row, identifier: str) -> int | None:
 
 
 async def read_accounts(shard: Shard, accounts: Sequence[str]) -> dict[str, Account]:
-    """The facts of some accounts."""
+    """The facts of some accounts.
+
+    Raises:
+        NotReadyError: the shard is being folded: an account's customer and anchor may not be there yet.
+    """
     if not accounts:
         return {}
-    records = await shard.run(_ACCOUNTS, [shard.keys.accounts], accounts)
-    return {name: parse_account(record or b"") for name, record in zip(accounts, records, strict=True)}
+    status, *rest = await shard.run(_ACCOUNTS, [shard.keys.accounts], accounts)
+    if status == b"NOT_READY":
+        raise NotReadyError
+    return {name: parse_account(record or b"") for name, record in zip(accounts, rest[0], strict=True)}
 
 
 async def read_rows(shard: Shard, key: str, identifiers: Sequence[str]) -> tuple[int | None, dict[str, bytes]]:

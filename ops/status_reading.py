@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ledger.pushes import read_accounts, read_in_flight, read_parked
+from ledger.reading import NotReadyError
 from ledger.shard import Shard
 from ledger.state import Log
 from ledger.status import ShardStatus, read_status, scan_due
@@ -86,21 +87,22 @@ class StatusReader:
 
 
 async def _due(shard: Shard, closed_before: int) -> _Due:
-    """The buckets that are due, by whether they can be billed."""
+    """The buckets that are due, by whether they can be billed; while accounts are being folded, as if they could."""
     due, facts = _Due(), dict[str, Account]()
     async for buckets in scan_due(shard):
         unknown = {split_bucket_key(bucket)[0] for bucket in buckets} - facts.keys()
-        facts |= await read_accounts(shard, sorted(unknown))
+        with suppress(NotReadyError):
+            facts |= await read_accounts(shard, sorted(unknown))
         for bucket in buckets:
-            _sort(due, facts, bucket, closed_before)
+            name, _, hour = split_bucket_key(bucket)
+            _sort(due, facts.get(name), hour, closed_before)
     return due
 
 
-def _sort(due: _Due, facts: Mapping[str, Account], bucket: str, closed_before: int) -> None:
-    account, _, hour = split_bucket_key(bucket)
-    if hour < closed_before or before_subscription(hour, facts[account].subscription_start):
+def _sort(due: _Due, account: Account | None, hour: int, closed_before: int) -> None:
+    if hour < closed_before or (account and before_subscription(hour, account.subscription_start)):
         due.never_billed += 1
-    elif facts[account].customer is None:
+    elif account and account.customer is None:
         due.no_customer += 1
     else:
         due.billable += 1

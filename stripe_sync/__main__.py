@@ -5,13 +5,13 @@ With `--fold-only` (or BILLING_FOLD_ONLY=1) it only folds the push log, for a se
 
 import argparse
 import asyncio
-import gc
 import logging
 import signal
 import sys
 
 from prometheus_client import CollectorRegistry
 
+from runtime.garbage import collect_seldom
 from runtime.logs import configure_logging
 from runtime.monitor import Pulse, start_monitor
 from runtime.redis import RedisUnsafeError
@@ -22,9 +22,6 @@ from stripe_sync.service import serve
 from stripe_sync.settings import StripeSyncSettings
 
 log = logging.getLogger("stripe_sync")
-
-# Hundreds of rows are on their way at once and in no cycle: to look for one took a fifth of the process's time.
-YOUNG_OBJECTS = 100_000
 
 
 async def _run(settings: StripeSyncSettings) -> None:
@@ -50,8 +47,7 @@ def _settings() -> StripeSyncSettings:
 def main() -> None:
     """Checks what the process stands on, then runs; exits with 1 where it may not or can't go on."""
     configure_logging()
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS)
+    collect_seldom()
     settings = _settings()
     try:
         verify_topics(settings)

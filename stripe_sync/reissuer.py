@@ -7,6 +7,7 @@ summary lacks it, its units are carried forward under a new identifier; if Strip
 import logging
 
 from ledger.pushes import read_accepted, read_accounts, read_parked
+from ledger.reading import NotReadyError
 from ledger.shard import Shard
 from metering.billing_time import Stamp, stamp
 from metering.outcome import ParkReason
@@ -75,7 +76,10 @@ class Reissuer:
         if held != without:
             log.warning("row %s missed its cut-off; the summary says %d, %d without it: left", name, held, without)
             return None
-        account = (await read_accounts(self._shard, [row.account]))[row.account]
+        try:
+            account = (await read_accounts(self._shard, [row.account]))[row.account]
+        except NotReadyError:
+            return None
         stamped = stamp(row.hour, account, now=self._clock.now_ms() // 1000, grace=self._grace)
         if not isinstance(stamped, Stamp) or account.customer is None:
             return None

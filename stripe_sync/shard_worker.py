@@ -143,7 +143,10 @@ class ShardWorker:
 
     async def _start_sending(self, in_flight: dict[str, InFlight], folded: Moment) -> None:
         new = {name: entry for name, entry in in_flight.items() if name not in self._sending}
-        accounts = await read_accounts(self._shard, sorted({entry.row.account for entry in new.values()}))
+        try:
+            accounts = await read_accounts(self._shard, sorted({entry.row.account for entry in new.values()}))
+        except NotReadyError:  # until when a row may be sent is its account's anchor to say
+            return
         for identifier, entry in new.items():
             base = partial(read_accepted, self._shard, entry.row, identifier)
             self._sending.start(Work(identifier, entry, accounts[entry.row.account], folded, base))

@@ -11,12 +11,14 @@ from bench.task import Stopwatch, Task, told
 from ledger.redis_store import RedisStore
 from ledger.shard import Ledger
 from metering.counting import Interval
+from runtime.garbage import collect_seldom
 from runtime.redis import connect
 from runtime.settings import RedisSettings
 
 
 async def main() -> None:
     """Counts the task's events."""
+    collect_seldom()  # as the aggregator does
     task, watch = told(), Stopwatch()
     folds, consumer = await _open_folds(task), await start_consumer(task)
     starts = dict.fromkeys(folds, 0)

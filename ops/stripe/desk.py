@@ -68,8 +68,15 @@ class Desk:
         return time.time_ns() // 1_000_000
 
     async def account(self, row: Row, shard: int) -> Account:
-        """The facts of the row's account."""
-        return (await read_accounts(self.shards[shard], [row.account]))[row.account]
+        """The facts of the row's account.
+
+        Raises:
+            OpsError: the shard is being folded.
+        """
+        try:
+            return (await read_accounts(self.shards[shard], [row.account]))[row.account]
+        except NotReadyError as error:
+            raise _being_folded(shard) from error
 
     async def identity(self, shard: int) -> StripeIdentity:
         """Whom the shard's rows are for.
@@ -107,9 +114,7 @@ class Desk:
         try:
             read = await read_accepted_days(self.shards[shard], row.account, [row.timestamp // DAY_SECONDS])
         except NotReadyError as error:
-            raise OpsError(
-                f"shard {shard} is being folded: try again once billing status says that it is ready"
-            ) from error
+            raise _being_folded(shard) from error
         minute = row.timestamp // MINUTE_SECONDS * MINUTE_SECONDS
         return read.units[Lane(row.customer, row.meter)].get(minute, 0)
 
@@ -171,3 +176,7 @@ async def open_desk(settings: DeskSettings) -> AsyncIterator[Desk]:
     async with open_ledger(settings) as (_, ledger):
         with LogReader(settings) as reader:
             yield Desk(settings, [ledger.shard(number) for number in range(settings.partitions)], reader)
+
+
+def _being_folded(shard: int) -> OpsError:
+    return OpsError(f"shard {shard} is being folded: try again once billing status says that it is ready")

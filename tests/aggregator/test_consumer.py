@@ -174,6 +174,59 @@ async def test_a_position_is_asked_for_until_the_shard_answers(bench: Bench) -> 
     assert bench.consumer.applied[USAGE] == 100
 
 
+async def test_positions_that_are_lost_together_are_found_together(bench: Bench, monkeypatch) -> None:
+    """In one go; a shard that does not answer holds up nobody else."""
+    asked: list[set[TP]] = []
+    bounds = bench.consumer.bounds
+
+    async def counted(tps: set[TP]) -> dict[TP, LogBounds]:
+        asked.append(tps)
+        return await bounds(tps)
+
+    monkeypatch.setattr(bench.consumer, "bounds", counted)
+    for tp in (USAGE, OTHER):
+        bench.consumer.resync(tp, "flushed")
+    await bench.resynced()
+    assert asked == [{USAGE, OTHER}]
+
+    asked.clear()
+    bench.fences[OTHER] = ShardClearingError(1)
+    for tp in (USAGE, OTHER):
+        bench.consumer.resync(tp, "flushed")
+    await bench.resynced()
+    assert sorted(asked[1:], key=str) == [{USAGE}, {OTHER}]
+    assert {tp: place.offset for tp, place in bench.thread.places.items()} == {USAGE: 100, OTHER: 100}
+
+
+async def test_a_position_that_was_revoked_while_it_was_found_begins_no_chain(bench: Bench, monkeypatch) -> None:
+    """The shard is somebody else's by then, though the assignment does not say so before the rebalance has ended."""
+    before = dict(bench.thread.places)
+
+    async def open_fold(tp: TP, bounds: LogBounds) -> Standing:
+        if tp == USAGE:
+            await bench.consumer.on_partitions_revoked({USAGE})
+        return Standing(200)
+
+    monkeypatch.setattr(bench.consumer.transport, "open_fold", open_fold)
+    bench.consumer.resync(USAGE, "gap")
+    bench.consumer.resync(OTHER, "gap")
+    await bench.resynced()
+
+    assert bench.thread.places[USAGE] == before[USAGE]
+    assert bench.thread.places[OTHER].offset == 200
+
+
+async def test_what_a_fence_has_refused_is_void_whoever_holds_the_partition(bench: Bench) -> None:
+    """Or a later batch of the chain might begin where the shard stands by then, and meet an older state's memory."""
+    await bench.consumer._hand_over(bench.thread.read(USAGE, 110))
+    bench.thread.held = {OTHER}
+
+    bench.consumer.resync(USAGE, "gap")
+    await bench.consumer._hand_over(bench.thread.read(USAGE, 120))
+
+    assert not bench.current()
+
+
 async def test_a_partition_that_was_lost_is_not_looked_for(bench: Bench) -> None:
     """Its new owner does that."""
     bench.thread.held = {OTHER}
@@ -251,10 +304,15 @@ async def test_a_rebalance_where_only_a_person_can_help_is_the_end(bench: Bench,
         crashed.append(error)
 
     monkeypatch.setattr(bench.consumer.app, "crash", crash)
-    bench.fences[USAGE] = error = AuthenticationError("wrong password")
+    error = AuthenticationError("wrong password")
 
+    async def open_fold(tp: TP, bounds: LogBounds) -> Standing:
+        if tp == USAGE:
+            raise error
+        return Standing(100)
+
+    monkeypatch.setattr(bench.consumer.transport, "open_fold", open_fold)
     await bench.consumer.seek_to_committed()
-    bench.fences[USAGE] = error
     await bench.resynced()
 
     assert crashed == [error]

@@ -90,6 +90,7 @@ class SimulatedConsumer:
     _hand_over: Any = BatchConsumer._hand_over
     _find_position: Any = BatchConsumer._find_position
     _seek_to_fences: Any = BatchConsumer._seek_to_fences
+    _find_lost: Any = BatchConsumer._find_lost
     _find_places: Any = BatchConsumer._find_places
     should_stop = False
     give_up_seconds = GIVE_UP_SECONDS
@@ -110,6 +111,7 @@ class SimulatedConsumer:
         self.applied: dict[TP, int] = {}
         self._committed: dict[TP, int] = {}
         self._resyncing: set[TP] = set()
+        self._lost: set[TP] = set()
         self._seeking = asyncio.Lock()
         self._in_flight = 0
         self._idle = asyncio.Event()

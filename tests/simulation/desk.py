@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from redis.exceptions import RedisError
 
 from ledger.pushes import read_accepted, read_accounts, read_parked
+from ledger.reading import NotReadyError
 from metering.deliveries import LoggedRow
 from metering.push_fold import QUIET_MS, Parked
 from metering.push_log import Order, ParkOrder, ReissueOrder, RetryOrder, WriteOffOrder, encode
@@ -29,7 +30,7 @@ from tests.simulation.stripe import minute_of
 
 PAUSE_SECONDS = 0.7
 CARELESS_SHARE = 0.3
-MISTAKES = (OpsError, KafkaError, RedisError, TimeoutError, stripe.StripeError)
+MISTAKES = (OpsError, NotReadyError, KafkaError, RedisError, TimeoutError, stripe.StripeError)
 
 
 class LogShown:

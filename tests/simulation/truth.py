@@ -46,7 +46,7 @@ class Count:
     rerouted: int = 0
     dead: set[int] = field(default_factory=set)
     units: Counter[Bucket] = field(default_factory=Counter)
-    seen: set[tuple[str, str]] = field(default_factory=set)
+    seen: dict[tuple[str, str], int] = field(default_factory=dict)  # the block in which an identity was counted
 
     def bucket_units(self) -> Counter[str]:
         """By the name that rows give a bucket."""
@@ -89,12 +89,17 @@ class UsageTruth:
             count.dead.add(record.offset)
         elif self._home[meant.account] != self._number:
             count.rerouted += 1
-        elif meant.identity in count.seen or (origin_ms is not None and _may_be_forgotten(meant, count.high_ms)):
+        elif _is_remembered(meant, count) or (origin_ms is not None and _may_be_forgotten(meant, count.high_ms)):
             count.duplicate += 1
         else:
-            count.seen.add(meant.identity)
+            count.seen[meant.identity] = count.high_ms // BLOCK_MS
             count.counted += 1
             count.units[meant.account, meant.meter, meant.time // 3600] += meant.quantity
+
+
+def _is_remembered(meant: Meant, count: Count) -> bool:
+    """A producer that uses an identity again after the dedupe window means another event."""
+    return count.seen.get(meant.identity, -BLOCKS_BEFORE) >= count.high_ms // BLOCK_MS - BLOCKS_BEFORE
 
 
 def _may_be_forgotten(meant: Meant, high_ms: int) -> bool:

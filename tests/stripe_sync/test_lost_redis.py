@@ -16,7 +16,7 @@ from tests.support.eventually import eventually_async
 from .calls import undisturbed
 from .test_crashes import usage
 from .test_log_faults import kept_running
-from .world import World, a_world
+from .world import World, a_world, running
 
 T = TypeVar("T")
 
@@ -100,3 +100,36 @@ async def test_a_worker_never_plans_on_a_push_log_that_is_not_folded(flushable_w
         await eventually_async(world.is_settled)
     world.assert_billed_exactly()
     assert world.double.calls() == 3
+
+
+async def test_no_row_is_sent_before_its_account_is_known_again(flushable_world: World) -> None:
+    """Given a row in flight whose period has been finalised: without the account's anchor, it would seem to go on."""
+    world = flushable_world
+    now = world.clock.now_ms() // 1000
+    await world.account("a", anchor=now + HOUR)
+    world.counts.use("a", "sms.send", 5, now - HOUR)
+    await world.counts.fold()
+    await world.worker().turn()  # plans it, and dies
+    world.clock.advance(2 * HOUR)
+    await world.redis.flushall()
+    accounts, world.counts.accounts = world.counts.accounts, []
+    await world.counts.fold(ready=False)
+
+    later = world.clock.now_ms() / 1000 + 60
+    async with running(world.worker()):
+        await eventually_async(lambda: has_come(world, later))
+        assert world.double.calls() == 0
+        world.counts.accounts = accounts
+        await world.counts.fold()
+        await eventually_async(lambda: has_parked(world, 5))
+    assert world.double.billed() == {}
+
+
+async def has_come(world: World, moment: float) -> bool:
+    """Whether the world's clock shows this Unix second."""
+    return world.clock.now_ms() / 1000 >= moment
+
+
+async def has_parked(world: World, units: int) -> bool:
+    """Whether so many units wait for a person."""
+    return await world.parked() == units
