@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 from kafka import KafkaAdminClient
 from xdist.workermanage import WorkerController
 
@@ -23,6 +24,10 @@ from local.servers.redis import RedisServer, embedded_redis
 from tests.support.servers import JAR_CACHE, Source, Sources, choose, fetch, running_kafka, running_redis
 
 pytest_plugins = ["tests.support.served_double"]
+
+# How long an example takes says how busy the machine is, not whether a property holds.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 SOURCES = pytest.StashKey[Sources]()
 ADDRESSES = pytest.StashKey[tuple[str, str]]()  # of Kafka and Redis, once they run

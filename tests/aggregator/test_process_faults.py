@@ -97,10 +97,11 @@ async def test_a_frozen_process_that_wakes_up_counts_nothing_twice(system: Syste
     async with traffic(system, load, 8_000):
         await system.progress(1500)
         zombie.send(signal.SIGSTOP)
-        at = (await system.conservation()).counted
-        heir = system.start("two")
-        await system.progress(at + 100)
-        zombie.send(signal.SIGCONT)
+    at = (await system.conservation()).counted
+    write(system.producer(), system.names.usage, load.events(500, repeated=0))
+    heir = system.start("two")
+    await system.progress(at + 100)
+    zombie.send(signal.SIGCONT)
 
     write(system.producer(), system.names.usage, load.events(500))
     await system.shows(load.units)

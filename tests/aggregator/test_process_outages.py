@@ -21,7 +21,7 @@ from local.servers.redis import RedisServer, embedded_redis
 from runtime.redis import CONNECT_TIMEOUT_SECONDS
 from tests.aggregator.load import Load, write
 from tests.aggregator.system import Process, System, running_system
-from tests.aggregator.watching import traffic, watched
+from tests.aggregator.watching import Watch, traffic, watched
 from tests.support.eventually import eventually_async
 from tests.support.switchboard import Switchboard, switchboard
 
@@ -55,6 +55,11 @@ async def alone(own_kafka: KafkaServer, own_redis: RedisServer, tmp_path: Path) 
     """Kafka and Redis of this test's own."""
     async with running_system(own_kafka.bootstrap_servers, "", own_redis.url, "", tmp_path) as system:
         yield system
+
+
+async def was_refused(watch: Watch, before: int) -> bool:
+    """Whether the reader was refused once more."""
+    return watch.refused > before
 
 
 async def counts_on(system: System, load: Load) -> None:
@@ -111,11 +116,14 @@ async def test_a_failover_to_an_older_replica_shows_nobody_less(
             await eventually_async(copied, what="replication")
             await client.replicaof("NO", "ONE")  # what is counted from here on it never gets
             await counts_on(led, load)
+            process.send(signal.SIGSTOP)  # or it might be faster than the reader
             board.lead_to(replica.port)
             own_redis.kill()
+            before = watch.refused
+            await eventually_async(lambda: was_refused(watch, before), what="a refusal")
+            process.send(signal.SIGCONT)
             await counts_on(led, load)
 
-        assert watch.refused
         assert process.popen.poll() is None, process.output
     finally:
         replica.kill()

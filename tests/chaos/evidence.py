@@ -8,8 +8,9 @@ from typing import Any
 import requests
 
 from tests.chaos.log_fates import USAGE_TOPIC, log_fates
-from tests.chaos.truth import Place, Truth, shown, utc_now
+from tests.chaos.truth import Place, Truth, shown
 from tests.chaos.verdict import Expected, Fates, Found, differences
+from tests.end_to_end.truth import ANCHOR
 from tests.support.stack import LoggedRecord, Stack
 
 ANSWER_SECONDS = 10.0
@@ -37,12 +38,12 @@ class Evidence:
 
     def unlike(self) -> list[str]:
         """In what API and Stripe differ from the truth: quickly asked, and empty before anything else can be right."""
-        whole, month = self._truth.whole(), self._truth.month(utc_now())
+        whole, period = self._truth.whole(), self._truth.since(ANCHOR)
         lines = []
         for customer in self._customers:
             totals = self._stack.totals(customer.api_key)
-            if totals != shown(month, customer.account):
-                lines.append(f"{customer.account}: the API says {totals} instead of {shown(month, customer.account)}")
+            if totals != shown(period, customer.account):
+                lines.append(f"{customer.account}: the API says {totals} instead of {shown(period, customer.account)}")
         billed = self._billed(self._checks())
         lines += [f"{place}: {billed.get(place, 0)} at Stripe instead of {meant}" for place, meant in whole.items()
                   if billed.get(place, 0) != meant]  # fmt: skip
@@ -56,7 +57,7 @@ class Evidence:
     def _expected(self, log: Sequence[LoggedRecord]) -> Expected:
         fates, rejects = log_fates(log, self._truth.rejects, int(self._stack.env["BILLING_PARTITIONS"]))
         return Expected(
-            month=self._truth.month(utc_now()),
+            period=self._truth.since(ANCHOR),
             whole=self._truth.whole(),
             ids=self._truth.ids(),
             rejects=rejects,

@@ -30,6 +30,7 @@ from tests.chaos.schedule import draw_faults
 from tests.chaos.story import Story
 from tests.chaos.truth import METERS
 from tests.chaos.watches import StripeWatch, TotalsWatch
+from tests.end_to_end.truth import ANCHOR
 from tests.support.eventually import eventually
 from tests.support.stack import Stack, booted
 
@@ -107,7 +108,8 @@ def _make_customers(stack: Stack, random: Random) -> list[Customer]:
     customers = [
         Customer(account, stack.new_customer(account), make_api_key(random.choice)) for account in homes.values()
     ]
-    accounts = {each.account: Account(customer=each.stripe_id).to_json() for each in customers}
+    anchor = int(ANCHOR.timestamp())
+    accounts = {each.account: Account(customer=each.stripe_id, anchor=anchor).to_json() for each in customers}
     write_records(settings, "billing.accounts", accounts)
     created = int(time.time())
     keys = {key_hash(each.api_key): ApiKeyRecord(account=each.account, created=created) for each in customers}

@@ -4,6 +4,13 @@ import redis
 
 from local.servers.redis import RedisServer
 from tests.chaos.redis_past import RedisPast
+from tests.support.eventually import eventually
+
+
+def set_moment(client: redis.Redis, moment: int) -> None:
+    """Sets a value, and waits until the file has it: while the disk is busy the server keeps a write for later."""
+    client.set("moment", moment)
+    eventually(lambda: client.info("persistence")["aof_buffer_length"] == 0, what="the write to the file")
 
 
 def test_a_cut_file_is_an_older_state(own_redis: RedisServer) -> None:
@@ -11,9 +18,9 @@ def test_a_cut_file_is_an_older_state(own_redis: RedisServer) -> None:
     past = RedisPast(own_redis.data)
     with redis.Redis.from_url(own_redis.url) as client:
         for moment in (1, 2):
-            client.set("moment", moment)
+            set_moment(client, moment)
             past.note(moment)
-        client.set("moment", 3)
+        set_moment(client, 3)
     own_redis.kill()
 
     assert past.cut(1.5) > 0

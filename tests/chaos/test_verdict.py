@@ -18,10 +18,10 @@ TRUTH.acknowledge(Usage("u3", "b", "voice.ai", 2, NOW.replace(month=2)))
 
 
 def expected(truth: Truth = TRUTH) -> Expected:
-    """Three events, one of them of the month before; a duplicate, a re-routed record and a reject lie beside them."""
+    """Three events, one of them of the period before; a duplicate, a re-routed record and a reject lie beside them."""
     rejects = {ORIGIN: "invalid_json"}
     fates = {0: Fates(read=3, counted=2, duplicate=1), 1: Fates(read=4, counted=1, duplicate=1, dead=1, rerouted=1)}
-    return Expected(month=truth.month(NOW), whole=truth.whole(), ids=truth.ids(), rejects=rejects, fates=fates)
+    return Expected(period=truth.since(NOW), whole=truth.whole(), ids=truth.ids(), rejects=rejects, fates=fates)
 
 
 FOUND = Found(

@@ -8,6 +8,7 @@ from threading import Lock
 
 METERS = ("sms.send", "sms.receive", "voice.outbound", "voice.inbound", "voice.ai", "did.monthly")
 SOURCE = "/chaos"
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +58,14 @@ class Truth:
 
     def whole(self) -> Counter[Place]:
         """Units by account and meter."""
-        return self._sum(None)
+        return self.since(_EVER)
 
-    def month(self, now: datetime) -> Counter[Place]:
-        """The same, of the calendar month (UTC) alone."""
-        return self._sum((now.year, now.month))
-
-    def _sum(self, month: tuple[int, int] | None) -> Counter[Place]:
+    def since(self, start: datetime) -> Counter[Place]:
+        """The same, of what happened from then on."""
         units: Counter[Place] = Counter()
         with self._lock:
             for usage in self._acknowledged.values():
-                if month in {None, (usage.time.year, usage.time.month)}:
+                if usage.time >= start:
                     units[usage.account, usage.meter] += usage.quantity
         return units
 

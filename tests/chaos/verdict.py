@@ -25,14 +25,14 @@ class Expected:
     """What must be, by the publisher's account and the usage log's bytes.
 
     Attributes:
-        month: units by account and meter of the current calendar month.
+        period: units by account and meter of the current billing period.
         whole: of all time.
         ids: every event.
         rejects: reasons by origin.
         fates: what must have become of each partition's records.
     """
 
-    month: Mapping[Place, int]
+    period: Mapping[Place, int]
     whole: Mapping[Place, int]
     ids: set[str]
     rejects: Mapping[Origin, str]
@@ -69,7 +69,7 @@ class Found:
 def differences(expected: Expected, found: Found) -> list[str]:
     """Everything in which the two differ, a line each; empty if all is well."""
     lines = [*found.wrong]
-    lines += _units("the API", expected.month, found.totals)
+    lines += _units("the API", expected.period, found.totals)
     lines += _units("Stripe", expected.whole, found.billed)
     lines += _named("acknowledged, but not in the log", expected.ids - found.logged)
     lines += _named("in the log, but never acknowledged", found.logged - expected.ids)

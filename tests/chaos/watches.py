@@ -8,7 +8,6 @@ from typing import Any
 import requests
 
 from tests.chaos.story import Story
-from tests.chaos.truth import utc_now
 
 READ_SECONDS = 15.0
 READ_PAUSE_SECONDS = 0.15
@@ -55,7 +54,7 @@ class TotalsWatch(Watch):
         self._url = f"{api_url}/api/billing/usage"
         self._keys = keys
         self._story = story
-        self._highest: dict[tuple[str, str, int], int] = {}
+        self._highest: dict[tuple[str, str], int] = {}
         self._session = requests.Session()
 
     def look(self) -> None:
@@ -65,7 +64,6 @@ class TotalsWatch(Watch):
                 self._read(account, key)
 
     def _read(self, account: str, key: str) -> None:
-        month = utc_now().month
         headers = {"Authorization": f"Bearer {key}", "X-Request-Id": account}
         try:
             answer = self._session.get(self._url, headers=headers, timeout=READ_SECONDS)
@@ -74,14 +72,13 @@ class TotalsWatch(Watch):
             return
         self._story.count(f"reads: {answer.status_code}")
         if answer.status_code == 200:
-            if utc_now().month == month:
-                self._compare(account, month, {line["meter"]: line["total"] for line in answer.json()["usage"]})
+            self._compare(account, {line["meter"]: line["total"] for line in answer.json()["usage"]})
         elif answer.status_code != 503:
             self._say(f"{account} was answered with {answer.status_code}: {answer.text}")
 
-    def _compare(self, account: str, month: int, totals: Mapping[str, int]) -> None:
+    def _compare(self, account: str, totals: Mapping[str, int]) -> None:
         for meter, total in totals.items():
-            place = (account, meter, month)
+            place = (account, meter)
             if total < self._highest.get(place, 0):
                 self._say(f"{account} {meter} was {self._highest[place]}, and shrank to {total}")
             self._highest[place] = max(total, self._highest.get(place, 0))

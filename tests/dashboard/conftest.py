@@ -14,9 +14,11 @@ from tests.api.serving import serving
 from tests.api.stripe_answers import OneAnswer
 from tests.dashboard.browsing import Dashboard
 from tests.dashboard.customer import Customer
+from tests.support.midnight import clear_of_midnight
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WAIT_MS = 10_000
+TEST_SECONDS = 20.0  # no test here takes longer
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -42,9 +44,15 @@ def stripe() -> Iterator[tuple[OneAnswer, str]]:
         yield answer, url
 
 
+@pytest.fixture
+def one_day() -> None:
+    """What a test counts from today on, the page counts from the same day on."""
+    clear_of_midnight(TEST_SECONDS)
+
+
 @pytest_asyncio.fixture(loop_scope="module")
 async def dashboard(
-    browser: BrowserContext, redis_url: str, redis_prefix: str, stripe: tuple[OneAnswer, str]
+    browser: BrowserContext, redis_url: str, redis_prefix: str, stripe: tuple[OneAnswer, str], one_day: None
 ) -> AsyncIterator[Dashboard]:
     """A window at the size of a laptop; the ledger is open and not ready, Stripe opens its portal."""
     answer, stripe_base = stripe

@@ -10,13 +10,15 @@ from itertools import count
 from confluent_kafka import Producer
 
 METERS = ("sms.send", "sms.receive", "voice.outbound", "voice.inbound", "voice.ai", "did.monthly")
+# Of every account: its billing period began then, and does not end while tests run, as the calendar month may.
+ANCHOR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=10)
 
 
 @dataclass
 class Truth:
-    """What was published: units by account and meter, in the current calendar month and in all; rejects by reason."""
+    """What was published: units by account and meter, in the current billing period and in all; rejects by reason."""
 
-    month: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    period: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     whole: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     rejected: Counter[str] = field(default_factory=Counter)
 
@@ -50,8 +52,8 @@ class Publisher:
         meter, quantity = self._random.choice(METERS), self._random.randint(1, 9)
         time = now - timedelta(hours=self._random.choice((0, 0, 0, 0, 1, 2, 26, 33 * 24)))
         self.truth.whole[account][meter] += quantity
-        if (time.year, time.month) == (now.year, now.month):
-            self.truth.month[account][meter] += quantity
+        if time >= ANCHOR:
+            self.truth.period[account][meter] += quantity
         return self._envelope(account, next(self._names), meter, time, quantity)
 
     def _envelope(self, account: str, name: str, meter: str, time: datetime, quantity: object) -> dict[str, object]:

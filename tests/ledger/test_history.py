@@ -32,7 +32,7 @@ async def push_log_ready(shard: Shard) -> None:
     await mark_ready(shard, ReadyMark.PUSHES, await note_server(shard), {Log.PUSHES: 0}, as_of_ms=1)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     times=st.lists(st.tuples(st.integers(0, 33 * 24 - 1), st.sampled_from(CATALOGUE), st.integers(1, 9)), max_size=15),
     slots=st.lists(st.tuples(st.integers(0, 34 * 24), st.integers(0, 200)), max_size=5),

@@ -133,7 +133,7 @@ USES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(uses=USES, spans=st.lists(st.tuples(st.integers(-40 * 24, 48), st.integers(0, 45 * 24)), min_size=1, max_size=6))
 async def test_a_span_sums_exactly_the_buckets_in_it(
     client: Redis, new_shard: Callable[[], Shard], uses, spans
@@ -174,7 +174,7 @@ async def test_consecutive_periods_add_up_to_everything(shard: Shard) -> None:
     assert sums == sum(10**n % 999 + 1 for n in range(len(records)))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     uses=USES,
     cuts=st.sets(st.integers(0, 25)),

@@ -28,7 +28,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(batches=CHANGES)
 async def test_a_table_is_the_last_value_of_each_name(client: Redis, new_shard: Callable[[], Shard], batches) -> None:
     """A tombstone removes it, also one of a name that never was; every batch twice."""

@@ -70,7 +70,7 @@ async def deliver(shard: Shard, log: list[Appended], plan: list[tuple[str, int]]
         at = cut
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data(), steps=st.lists(STEPS, max_size=30))
 async def test_any_delivery_of_a_log_ends_in_the_state_that_the_log_means(
     client: Redis, new_shard: Callable[[], Shard], data, steps

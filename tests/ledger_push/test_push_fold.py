@@ -240,7 +240,7 @@ def prefixes(redis_url: str) -> Iterator[Iterator[str]]:
             client.unlink(key)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=logs, head=heads)
 @example(
     [Count(0, 3), Plan((0,), 0, "cus_1", False), Count(0, 2), Settle((0,), True), Plan((0, 1), 0, "cus_1", False)],

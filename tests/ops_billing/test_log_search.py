@@ -87,7 +87,7 @@ class PushLog:
 def log(kafka_bootstrap: str, kafka_admin: KafkaAdminClient, topic_prefix: str) -> Iterator[PushLog]:
     """A row was delivered 50 days ago, another six hours ago; one is on its way since minutes, one since yesterday."""
     topic = f"{topic_prefix}pushes"
-    written = {"message.timestamp.type": "CreateTime"}
+    written = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}  # the past is written, and stays
     kafka_admin.create_topics([NewTopic(topic, num_partitions=2, replication_factor=1, topic_configs=written)])
     producer = KafkaProducer(bootstrap_servers=kafka_bootstrap, acks="all")
     with NotedReader(KafkaSettings(kafka_bootstrap_servers=kafka_bootstrap)) as reader:

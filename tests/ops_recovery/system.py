@@ -28,7 +28,7 @@ from runtime.settings import KafkaSettings, StripeSettings
 from runtime.topics import TopicNames, create_topics
 from stripe_sync.meters import create_missing
 from stripe_sync.stripe_client import make_client
-from tests.end_to_end.truth import METERS, Publisher
+from tests.end_to_end.truth import ANCHOR, METERS, Publisher
 from tests.support.eventually import eventually
 
 PARTITIONS = 3
@@ -66,7 +66,8 @@ class System:
         self.start("double", "local.stripe", "--port", str(self._double_port))
         eventually(self._double_answers, BOOT_SECONDS, "the double")
         asyncio.run(self._prepare_stripe())
-        accounts = {name: Account(customer=customer).to_json() for name, customer in self.customers.items()}
+        anchor = int(ANCHOR.timestamp())
+        accounts = {name: Account(customer=each, anchor=anchor).to_json() for name, each in self.customers.items()}
         write_records(settings, self.topics.accounts, accounts)
         self.start("aggregator", "aggregator")
         self.start("stripe-sync", "stripe_sync")

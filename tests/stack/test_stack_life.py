@@ -12,7 +12,9 @@ from local.demo.usage import DOCUMENTED
 from metering.meters import CATALOGUE
 from tests.stack.booting import RunningStack, running
 from tests.support.eventually import eventually
+from tests.support.midnight import clear_of_midnight
 
+TEST_SECONDS = 150.0
 DOCUMENTED_ANSWER = {
     "usage": [
         {"meter": meter.name, "displayName": meter.display_name, "total": DOCUMENTED[meter.name]} for meter in CATALOGUE
@@ -32,6 +34,7 @@ def live_units(stack: RunningStack) -> int:
 @pytest.mark.timeout(600)
 def test_a_stack_goes_on_from_where_it_was(tmp_path: Path) -> None:
     """Ctrl-C ends every process; the next start has the same addresses, keys and totals; kill -9 leaves nothing."""
+    clear_of_midnight(TEST_SECONDS)  # totals begin anew with a period
     with running(tmp_path / "stack", "--aggregators", "2") as first:
         described = first.described
         assert list(described["api_keys"]) == list(ANCHORS)

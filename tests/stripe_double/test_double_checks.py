@@ -91,7 +91,7 @@ async def test_the_most_calls_at_once_are_known(double: Served, client: stripe.S
     meter(client)
     cus = customer(client)
     assert double.control("checks")["concurrency"] == {"most": 1, "lanes": {}}
-    double.control("latency", {"seconds": 0.5})
+    double.control("latency", {"seconds": 3})
 
     await asyncio.gather(*(asyncio.to_thread(send, double.client(), event(cus, f"e{number}")) for number in range(3)))
 

@@ -153,7 +153,7 @@ class TestIdempotency:
 
     async def test_a_key_in_use_is_refused(self, double: Served, client: stripe.StripeClient) -> None:
         """409 while the first request is in progress."""
-        double.control("latency", {"seconds": 1})
+        double.control("latency", {"seconds": 3})
         options = {"idempotency_key": "k"}
 
         answers = await asyncio.gather(

@@ -181,14 +181,14 @@ class TestLimits:
         assert double.control("usage")["events"] == 9
 
     def test_single_calls_have_a_limit_if_set(self, double: Served, client: stripe.StripeClient) -> None:
-        """As a sandbox has: of three calls at a limit of one at least one is refused."""
+        """As a sandbox has: of ten calls at a limit of one a second at least one is refused."""
         meter(client)
         cus = customer(client)
         double.control("settings", {"calls_per_second": 1})
 
-        def send_three() -> None:
-            for number in range(3):
+        def send_ten() -> None:
+            for number in range(10):
                 client.v2.billing.meter_events.create(event(cus, f"e{number}"))
 
         with pytest.raises(stripe.RateLimitError):
-            send_three()
+            send_ten()
