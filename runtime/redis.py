@@ -3,11 +3,11 @@
 import logging
 from typing import Any
 
+import hiredis
 from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.connection import HiredisRespSerializer
 from redis.exceptions import ResponseError
 
 from runtime.settings import RedisSettings
@@ -32,12 +32,9 @@ class RedisUnsafeError(Exception):
 class _PackedInC:
     """The asynchronous client packs in Python, which costs a batch of thousands of arguments more than all else."""
 
-    _serializer = HiredisRespSerializer()
-
     def pack_command(self, *args: Any) -> list[bytes]:
-        """The command in Redis' protocol."""
-        packed: list[bytes] = self._serializer.pack(*args)
-        return packed
+        """The command (its name may be several words) in Redis' protocol."""
+        return [hiredis.pack_command((*args[0].encode().split(), *args[1:]))]
 
 
 class _Connection(_PackedInC, Connection):
