@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from api.__main__ import SHUTDOWN_SECONDS
 from api.usage import body_of
 from metering.meters import CATALOGUE
+from runtime.garbage import collect_seldom
 
 _ANSWER: dict[str, object] = json.loads(body_of((123_456,) * len(CATALOGUE)))
 
@@ -35,8 +36,10 @@ def _leave(*_: object) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _leave)
+    application = create_app()
+    collect_seldom()
     uvicorn.run(
-        create_app(),
+        application,
         host="127.0.0.1",
         port=int(sys.argv[1]),
         log_config=None,
