@@ -24,6 +24,7 @@ def main() -> None:
         consumer_group=f"bench-{uuid4().hex}",
         auto_offset_reset="earliest",
         loglevel=logging.ERROR,
+        state_dir=".local/bench/quix",
     )
 
     def count(value: bytes) -> None:
