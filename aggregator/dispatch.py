@@ -13,7 +13,7 @@ from aggregator.fold import Fold, Standing
 from aggregator.positions import LogBounds
 from aggregator.retrying import GIVE_UP_SECONDS, RETRIABLE, gives_up
 
-CONCURRENT_FOLDS = 3  # one is decided while another is in Redis, and the next waits there: neither side is idle
+CONCURRENT_FOLDS = 4  # one is decided while another is in Redis, and two wait their turn: neither side is idle
 
 
 class Positions(Protocol):
