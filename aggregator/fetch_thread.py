@@ -11,7 +11,7 @@ been deleted and made again in between.
 What is overridden, and why, of faust-streaming 0.15 on aiokafka 0.14:
 
 - `BatchThread._create_worker_consumer`: read committed, never reset an offset, our own assignor and fetch settings.
-- `BatchThread.on_start`: looks back whenever the cluster's metadata is renewed.
+- `BatchThread.on_start`: looks back whenever the cluster's metadata is renewed; and records stay as they were parsed.
 - `BatchThread._fetch_records`: gives batches, control-only ones included.
 - `BatchThread.on_partitions_revoked`: ends the chains, in the thread that owns the client.
 """
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, cast
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import ConsumerStoppedError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.transport.drivers import aiokafka as driver
@@ -80,8 +81,10 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Connects."""
         await super().on_start()
-        client = self._ensure_consumer()._client  # noqa: SLF001 - aiokafka tells nobody else of new metadata
+        consumer = self._ensure_consumer()
+        client = consumer._client  # noqa: SLF001 - aiokafka tells nobody else of new metadata
         client.cluster.add_listener(lambda _: self._look_back_everywhere())
+        _keep_as_parsed(consumer._fetcher)  # noqa: SLF001
 
     def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
         conf = self.app.conf
@@ -196,3 +199,24 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         """Aiokafka's hook, in this thread."""
         self._chain.clear()
         await super().on_partitions_revoked(set(revoked))
+
+
+def _keep_as_parsed(fetcher: Fetcher) -> None:
+    """Spares a copy of every record: what aiokafka parsed in C is a `LogRecord`; it makes another one of it in Python.
+
+    That copy is a sixth of what the process spends on an event.
+    """
+    receive = fetcher._proc_fetch_request  # noqa: SLF001
+
+    async def receive_only(*args: Any) -> bool:
+        received = await receive(*args)
+        for fetched in fetcher._records.values():  # noqa: SLF001
+            if isinstance(fetched, FetchResult) and fetched.has_more():
+                fetched._partition_records._consumer_record = _as_parsed  # noqa: SLF001
+        return cast("bool", received)
+
+    fetcher._proc_fetch_request = receive_only  # noqa: SLF001
+
+
+def _as_parsed(_tp: TP, record: LogRecord) -> LogRecord:
+    return record

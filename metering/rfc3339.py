@@ -16,13 +16,14 @@ _LAST_MINUTE_OF_DAY = 23 * 60 + 59
 
 
 @lru_cache(maxsize=1 << 16)  # a log's seconds come together
-def _second(text: str, offset: str) -> int:
-    """Seconds since 1970-01-01 of `YYYY-MM-DDThh:mm:ss` and an offset as `PATTERN` has it; raises like `to_unix`."""
+def _utc_second(text: str) -> int:
+    """Seconds since 1970-01-01 of `YYYY-MM-DDThh:mm:ss` in UTC; raises like `to_unix`."""
+    return _second(text, 0)
+
+
+def _second(text: str, ahead_minutes: int) -> int:
     days = date.fromisoformat(text[:10]).toordinal() - _UNIX_EPOCH_DAY
-    minute = days * 1440 + int(text[11:13]) * 60 + int(text[14:16])
-    if offset not in "Zz":
-        ahead = int(offset[1:3]) * 60 + int(offset[4:6])
-        minute += ahead if offset[0] == "-" else -ahead
+    minute = days * 1440 + int(text[11:13]) * 60 + int(text[14:16]) - ahead_minutes
     second = int(text[17:19])
     if second == 60:
         if minute % 1440 != _LAST_MINUTE_OF_DAY:
@@ -40,7 +41,11 @@ def to_unix(text: str) -> int:
     Raises:
         ValueError: the month has no such day, or :60 is not at the end of a UTC day (RFC 3339, 5.6 and 5.7).
     """
-    return _second(text[:19], text[-1] if text[-1] in "Zz" else text[-6:])
+    if text[-1] in "Zz":
+        return _utc_second(text[:19])
+    sign, hours, minutes = text[-6], text[-5:-3], text[-2:]
+    ahead_minutes = int(hours) * 60 + int(minutes)
+    return _second(text[:19], -ahead_minutes if sign == "-" else ahead_minutes)
 
 
 def from_unix(seconds: int) -> str:
