@@ -104,7 +104,7 @@ class UsageFold:
         if answer.applied:
             self._rejects = rejects
             self._folded(batch, answer.value, time.perf_counter() - since)
-            remembered = sum(len(group.members) for group in batch.groups.values()) - answer.value
+            remembered = batch.members - answer.value
             self._high_ms = batch.high_ms
             self._window.remember(batch.block, remembered)
             for block, sets in self._window.expired(batch.block).items():

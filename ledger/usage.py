@@ -4,8 +4,8 @@ from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import starmap
-from struct import Struct
+from itertools import chain, starmap
+from operator import attrgetter
 
 from ledger.answer import Answer, read_answer
 from ledger.script import load
@@ -14,12 +14,11 @@ from metering.counting import Counter, Mark, UsageBatch
 from metering.dedupe import DedupeWindow
 from metering.outage import RejectWindow
 from metering.row import bucket_key
-from metering.span import DAY_HOURS, month_and_day
+from metering.span import DAY_HOURS, MONTH_DAYS, month_and_day
 
 _APPLY = load("apply_usage")
 _DROP_BLOCK = load("drop_block")
-_pack_counter = Struct("<dI").pack  # units, hour
-_pack_field = Struct("<HI").pack  # field, counter
+_hour = attrgetter("hour")
 SETS_PER_CALL = 1000  # bounds a script's time, and what Lua unpacks at once (below some 8,000)
 
 
@@ -34,27 +33,25 @@ async def apply_usage(
         window: the dedupe blocks as they are at the batch's start.
         rejects: the reject window after the batch, kept beside the fence.
     """
-    keys, sets, earlier = shard.keys, window.sets_of(batch.block), window.earlier(batch.block)
+    keys, sets = shard.keys, window.sets_of(batch.block)
+    blocks = [(batch.block, sets), *window.earlier(batch.block).items()]
     days = _account_days(batch.counters)
     names = [keys.due, keys.due_order]
     args: list[str | bytes | int] = [
         *(batch.start, batch.end, batch.high_ms, mark_text(batch.last), batch.block, sets),
         *(batch.read, batch.duplicates, len(batch.rejected), len(batch.misplaced)),
-        *(len(batch.groups), 1 + len(earlier), len(batch.counters), len(days)),
+        *(len(batch.groups), len(blocks), len(batch.counters), len(days)),
         str(rejects or ""),
-        b"".join([_pack_counter(units, hour) for units, (_, _, hour) in zip(batch.units, batch.counters, strict=True)]),
+        array("d", chain.from_iterable(zip(batch.units, map(_hour, batch.counters), strict=True))).tobytes(),
         *starmap(bucket_key, batch.counters),
     ]
     for index, group in batch.groups.items():
-        names.append(keys.remembered(batch.block, index % sets))
-        names.extend(keys.remembered(block, index % count) for block, count in earlier.items())
-        args.append(len(group.members))
-        args.append(array("I", group.corrections).tobytes())
-        args.extend(group.members)
-    for (account, day), fields in days.items():
-        month, day_of_month = _month_and_day(day)
-        names += (keys.hours(account, day), keys.days(account, month))
-        args += (day_of_month, b"".join(starmap(_pack_field, sorted(fields))))
+        names += [keys.remembered(block, index % count) for block, count in blocks]
+        args.append(array("Q", group[1::2]).tobytes())
+        args += group[::2]
+    for (account, day), entries in days.items():
+        names += (keys.hours(account, day), keys.days(account, _month_and_day(day)[0]))
+        args.append(array("Q", sorted(entries)).tobytes())
     return read_answer(await shard.run(_APPLY, names, args))
 
 
@@ -73,12 +70,16 @@ async def drop_block(shard: Shard, block: int, sets: int, *, at: int) -> None:
         await shard.run(_DROP_BLOCK, names[first : first + SETS_PER_CALL], [at, block if last else ""])
 
 
-def _account_days(counters: Sequence[Counter]) -> Mapping[tuple[str, int], list[tuple[int, int]]]:
-    """The counters of each account and day as (field of the hours, number): a write costs by the hash."""
-    days: defaultdict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
+def _account_days(counters: Sequence[Counter]) -> Mapping[tuple[str, int], list[int]]:
+    """The counters of each account and day, since a write costs by the hash.
+
+    Each as field of the days * 2**48 + field of the hours * 2**32 + number, so that they sort by either field.
+    """
+    days: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
     for number, (account, meter, hour) in enumerate(counters, 1):
         day, hour_of_day = divmod(hour, DAY_HOURS)
-        days[account, day].append((meter * DAY_HOURS + hour_of_day, number))
+        day_field = meter * MONTH_DAYS + _month_and_day(day)[1] - 1
+        days[account, day].append(day_field << 48 | meter * DAY_HOURS + hour_of_day << 32 | number)
     return days
 
 

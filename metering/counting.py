@@ -6,6 +6,7 @@ counter. Duplicates of earlier batches are only known to the shard's state; so e
 with its counter and quantity, and the script takes back what the state already holds.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -78,19 +79,12 @@ class Rejected(NamedTuple):
 
 
 @dataclass(slots=True)
-class Group:
-    """Members that share a dedupe set, each with (number of its counter, from 1; quantity) in `corrections`."""
-
-    members: list[int] = field(default_factory=list)
-    corrections: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True)
 class UsageBatch:
     """A run of one partition's log, [start, end), decided as far as the records alone allow.
 
     `high_ms` is the highest append time seen up to here, `block` the dedupe block that the run falls into.
-    `counters` and `units` run in parallel.
+    `counters` and `units` run in parallel. `groups` are the members that share a dedupe set, each followed by its
+    correction: its quantity * 2**32 + the number of its counter, from 1.
     """
 
     partition: int
@@ -105,12 +99,17 @@ class UsageBatch:
     misplaced: list[Misplaced] = field(default_factory=list)
     counters: list[Counter] = field(default_factory=list)
     units: list[int] = field(default_factory=list)
-    groups: dict[int, Group] = field(default_factory=dict)
+    groups: defaultdict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def read(self) -> int:
         """How many records the run has."""
         return len(self.records)
+
+    @property
+    def members(self) -> int:
+        """How many identities the run has, as far as its records tell."""
+        return self.read - self.duplicates - len(self.rejected) - len(self.misplaced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +187,7 @@ def _decide(batch: UsageBatch, partitions: int, set_groups: int) -> None:
             at = index[counter] = len(units)
         else:
             units[at - 1] += quantity
-        place = member % set_groups
-        group = groups.get(place)
-        if group is None:
-            group = groups[place] = Group()
-        group.members.append(member)
-        group.corrections += (at, quantity)
+        groups[member % set_groups] += (member, quantity << 32 | at)
     batch.high_ms, batch.duplicates = high_ms, duplicates
     batch.counters = list(map(_as_counter, index))
     if batch.records:

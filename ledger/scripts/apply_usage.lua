@@ -1,63 +1,63 @@
 -- Counts one batch of the usage log: check the fence, look up duplicates, count, advance.
--- KEYS: 1 fences, 2 due, 3 due order; per group its set in each dedupe block, the current block first;
---       per account and day its hours and its month's days
--- ARGV: 1 start, 2 end, 3 highest append time, 4 last offset:time:crc, 5 dedupe block, 6 its sets, 7 read,
---       8 duplicates within the batch, 9 dead-lettered, 10 re-routed, 11 groups, 12 blocks, 13 counters,
---       14 accounts' days, 15 reject window, 16 (f64 units, u32 hour) packed for each counter, the bucket of each
---       per group: how many members, (u32 counter, u32 quantity) packed for each, the members
---       per account and day: the day of the month, (u16 meter * 24 + hour, u32 counter) packed for each, in order
-local CHUNK, DAY_HOURS, MONTH_DAYS, KEPT_SECONDS = 1000, 24, 31, 72 * 86400  -- Lua unpacks some 8,000 values at once
-local fence, open_from = unpack(redis.call('HMGET', KEYS[1], 'usage', 'closed_before'))
+-- KEYS: 1 fences, 2 due, 3 due order; per group its set in each block, newest first; per account and day hours, days
+-- ARGV: 1 start, 2 end, 3 highest append time, 4 last offset:time:crc, 5 dedupe block, 6 its sets, 7 read, 8 repeated
+--       within the batch, 9 dead-lettered, 10 re-routed, 11 groups, 12 blocks, 13 counters, 14 accounts' days,
+--       15 reject window, 16 (f64 units, f64 hour) packed for each counter, the bucket of each
+--       per group: (u32 counter, u32 quantity) packed for each member, the members
+--       per account and day: (u32 counter, u16 field of the hours, u16 field of the days) packed for each, in order
+local CHUNK, KEPT_SECONDS = 1000, 72 * 86400  -- Lua unpacks some 8,000 values at once
+local fence, open = unpack(redis.call('HMGET', KEYS[1], 'usage', 'closed_before'))
 if not fence then return {'EMPTY', ''} end
 if fence ~= ARGV[1] then return {tonumber(fence) > tonumber(ARGV[1]) and 'STALE' or 'GAP', fence} end
 local groups, blocks, counters, account_days = unpack(ARGV, 11, 14)
-local key, arg, hits, units, hours = 4, 17 + counters, 0, {}, {}
-for c = 1, counters do units[c], hours[c] = struct.unpack('<dI4', ARGV[16], c * 12 - 11) end
+local key, arg, hits, units, hours, open = 4, 17 + counters, 0, {}, {}, tonumber(open or 0)
+for c = 1, counters do units[c], hours[c] = struct.unpack('<dd', ARGV[16], c * 16 - 15) end
 for _ = 1, groups do
-  local count, corrections, known, new = ARGV[arg], ARGV[arg + 1], {}, {}
-  for k = key, key + blocks - 1 do
-    local found = redis.call('SMISMEMBER', KEYS[k], unpack(ARGV, arg + 2, arg + 1 + count))
+  local corrections, known, new = ARGV[arg], {}, {}
+  local count, alone = #corrections / 8, #corrections == 8  -- as most are in a small batch: to add is to look up
+  for k = key + (alone and 1 or 0), key + blocks - 1 do
+    local found = redis.call('SMISMEMBER', KEYS[k], unpack(ARGV, arg + 1, arg + count))
     for m = 1, count do known[m] = known[m] or found[m] == 1 end
   end
+  known[1] = known[1] or alone and redis.call('SADD', KEYS[key], ARGV[arg + 1]) == 0
   for m = 1, count do
     if known[m] then
       local c, quantity = struct.unpack('<I4I4', corrections, m * 8 - 7)
       units[c], hits = units[c] - quantity, hits + 1
-    else new[#new + 1] = ARGV[arg + 1 + m] end
+    else new[#new + 1] = ARGV[arg + m] end
   end
-  if #new > 0 then redis.call('SADD', KEYS[key], unpack(new)) end
-  key, arg = key + blocks, arg + 2 + count
+  if #new > 0 and not alone then redis.call('SADD', KEYS[key], unpack(new)) end
+  key, arg = key + blocks, arg + 1 + count
 end
-local fields, sums, due, order = {}, {[-1] = 'fence', [0] = ARGV[2]}, 0, {}  -- used again for every hash: cheaper
-local function add(k, n, from)  -- the first n sums, to one hash; gives what it did not have; from -1: with the fence
+local n, due, order, fields, sums = 0, {}, {}, {}, {[-1] = 'fence', [0] = ARGV[2]}  -- one for all hashes is cheaper
+local function add(k, n, from)  -- the first n sums, to one hash; gives which it did not have; from -1: with the fence
+  if n == from then return redis.call('HINCRBY', KEYS[k], fields[1], sums[2]) == sums[2] and {1} or {} end
   local held, new = redis.call('HMGET', KEYS[k], unpack(fields, 1, n)), {}
   for f = 1, n do
     sums[2 * f - 1], sums[2 * f] = fields[f], sums[2 * f] + (held[f] or 0)
-    if not held[f] then new[#new + 1] = fields[f] end
+    if not held[f] then new[#new + 1] = f end
   end
   redis.call('HSET', KEYS[k], unpack(sums, from, 2 * n))
   return new
 end
 for h = 0, 2 * account_days - 1 do
-  local day_of_month, packed, n = ARGV[arg], ARGV[arg + 1], 0
-  for place = 1, #packed, 6 do
-    local field, c = struct.unpack('<I2I4', packed, place)
-    if h % 2 == 1 then field = math.floor(field / DAY_HOURS) * MONTH_DAYS + day_of_month - 1 end
+  local packed, month, n = ARGV[arg], h % 2, 0
+  for place = 1, #packed, 8 do
+    local c, field = struct.unpack(month == 0 and '<I4I2' or '<I4xxI2', packed, place)
     if units[c] > 0 then
       if fields[n] ~= field then n = n + 1; fields[n], sums[2 * n] = field, 0 end
       sums[2 * n] = sums[2 * n] + units[c]
     end
   end
-  if n > 0 and #add(key, n, 1 - h % 2 * 2) > 0 then redis.call('EXPIRE', KEYS[key], KEPT_SECONDS) end
-  key, arg = key + 1, arg + h % 2 * 2
+  if n > 0 and #add(key, n, 1 - 2 * month) > 0 then redis.call('EXPIRE', KEYS[key], KEPT_SECONDS) end
+  key, arg = key + 1, arg + month
 end
-open_from = tonumber(open_from or 0)
 for c = 1, counters do
-  if units[c] > 0 and hours[c] >= open_from then due = due + 1; fields[due], sums[2 * due] = ARGV[16 + c], units[c] end
-  if due == CHUNK or due > 0 and c == tonumber(counters) then
-    for _, bucket in ipairs(add(2, due, 1)) do order[#order + 1], order[#order + 2] = bucket:match('%d+$'), bucket end
+  if units[c] > 0 and hours[c] >= open then n = n + 1; due[n], fields[n], sums[2 * n] = c, ARGV[16 + c], units[c] end
+  if n == CHUNK or n > 0 and c == #units then
+    for _, f in ipairs(add(2, n, 1)) do order[#order + 1], order[#order + 2] = hours[due[f]], fields[f] end
     if #order > 0 then redis.call('ZADD', KEYS[3], unpack(order)) end
-    due, order = 0, {}
+    n, order = 0, {}
   end
 end
 local counted = ARGV[7] - ARGV[8] - hits - ARGV[9] - ARGV[10]

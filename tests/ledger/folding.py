@@ -40,7 +40,7 @@ class Folder:
             if not answer.applied:
                 return answer
             self.high_ms = batch.high_ms
-            self.window.remember(batch.block, sum(len(g.members) for g in batch.groups.values()) - answer.value)
+            self.window.remember(batch.block, batch.members - answer.value)
             for block, sets in self.window.expired(batch.block).items():
                 await drop_block(self.shard, block, sets, at=batch.end)
                 self.window.forget(block)

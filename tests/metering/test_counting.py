@@ -61,10 +61,9 @@ def remembered(batch: UsageBatch) -> dict[int, tuple[Counter, int]]:
     """Each member with what the script takes back if it knows the member."""
     found = {}
     for index, group in batch.groups.items():
-        assert len(group.corrections) == 2 * len(group.members)
-        for position, member in enumerate(group.members):
+        for member, correction in zip(group[::2], group[1::2], strict=True):
             assert member % GROUPS == index
-            counter, quantity = group.corrections[2 * position : 2 * position + 2]
+            quantity, counter = divmod(correction, 2**32)
             found[member] = (batch.counters[counter - 1], quantity)
     return found
 
