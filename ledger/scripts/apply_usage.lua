@@ -49,7 +49,8 @@ for h = 0, 2 * account_days - 1 do
       sums[2 * n] = sums[2 * n] + units[c]
     end
   end
-  if n > 0 and #add(key, n, 1 - 2 * month) > 0 then redis.call('EXPIRE', KEYS[key], KEPT_SECONDS) end
+  local is_new = n > 0 and #add(key, n, 1 - 2 * month) > 0 and month == 1  -- new hours are of a day that is new, too
+  for k = key - 1, is_new and key or 0 do redis.call('EXPIRE', KEYS[k], KEPT_SECONDS) end
   key, arg = key + 1, arg + month
 end
 for c = 1, counters do
@@ -61,10 +62,9 @@ for c = 1, counters do
   end
 end
 local counted = ARGV[7] - ARGV[8] - hits - ARGV[9] - ARGV[10]
-redis.call('HSETNX', KEYS[1], 'sets:' .. ARGV[5], ARGV[6])
 redis.call('HINCRBY', KEYS[1], 'members:' .. ARGV[5], counted)
 local fates = {read = ARGV[7], counted = counted, duplicate = ARGV[8] + hits, dead = ARGV[9], rerouted = ARGV[10]}
 for fate, records in pairs(fates) do redis.call('HINCRBY', KEYS[1], fate, records) end
-redis.call('HSET', KEYS[1], 'usage', ARGV[2], 'high_ms', ARGV[3], 'rejects', ARGV[15])
+redis.call('HSET', KEYS[1], 'usage', ARGV[2], 'high_ms', ARGV[3], 'rejects', ARGV[15], 'sets:' .. ARGV[5], ARGV[6])
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'usage.last', ARGV[4]) end
 return {'APPLIED', ARGV[2], hits}
