@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import psutil
 from redis import Redis
@@ -19,12 +20,12 @@ from runtime.topics import create_topics
 
 PREFIX = "live-"
 POLL_SECONDS = 0.01  # how exactly a moment is known; to look more often would take a good part of a core
-WARM_UP = 500.0, 3.0  # events per second, seconds: a young JVM is slow, and not the question
+SETTLE_SECONDS = 5.0  # sent first, and left out: a JVM compiles what a new rate makes hot, which is not the question
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Milliseconds from sent to counted, and the share of a core that the aggregator had meanwhile."""
+    """Milliseconds from sent to counted; the aggregator's share of a core meanwhile, and everybody's of all cores."""
 
     rate: float
     events: int
@@ -32,6 +33,16 @@ class Freshness:
     p99_ms: float
     max_ms: float
     core_share: float
+    machine_share: float
+
+
+class Look(NamedTuple):
+    """The counters at a moment, and processor time until then: the aggregator's; everybody's, and everybody's idle."""
+
+    reading: Reading
+    own_seconds: float
+    busy_seconds: float
+    idle_seconds: float
 
 
 @dataclass(slots=True)
@@ -44,22 +55,30 @@ class Live:
     seed: int = 100
 
     def measure(self, rate: float, seconds: float) -> Freshness:
-        """Sends at `rate` events per second for `seconds`."""
+        """Sends at `rate` events per second until it has settled, and then for `seconds`."""
         self.seed += 1
-        emission = Emission(self.servers.kafka, PREFIX, PARTITIONS, rate, seconds, self.seed)
-        before = self.counters.now()
+        emission = Emission(self.servers.kafka, PREFIX, PARTITIONS, rate, SETTLE_SECONDS + seconds, self.seed)
+        looks = [self._look(self.counters.now())]
         sent: list[list[float]] = []
         emitting = threading.Thread(target=lambda: sent.extend(_emit(emission)))
         emitting.start()
-        readings, cpu = [before], [(before.at, cpu_seconds(self.process))]
-        for reading in self.counters.watch(POLL_SECONDS, before.total + emission.count):
-            if reading.total > readings[-1].total:
-                readings.append(reading)
-                cpu.append((reading.at, cpu_seconds(self.process)))
+        for reading in self.counters.watch(POLL_SECONDS, looks[0].reading.total + emission.count):
+            if reading.total > looks[-1].reading.total:
+                looks.append(self._look(reading))
         emitting.join()
-        late = sorted(latencies(sent, readings))
-        share = (cpu[-1][1] - cpu[1][1]) / (cpu[-1][0] - cpu[1][0])
-        return Freshness(rate, len(late), _ms(late, 0.5), _ms(late, 0.99), _ms(late, 1.0), share)
+        settled = min(moment for moments in sent for moment in moments[:1]) + SETTLE_SECONDS
+        late = sorted(latencies(sent, [look.reading for look in looks], settled))
+        first, last = next(look for look in looks if look.reading.at >= settled), looks[-1]
+        busy, idle = last.busy_seconds - first.busy_seconds, last.idle_seconds - first.idle_seconds
+        own_share = (last.own_seconds - first.own_seconds) / (last.reading.at - first.reading.at)
+        return Freshness(
+            rate, len(late), _ms(late, 0.5), _ms(late, 0.99), _ms(late, 1.0), own_share, busy / (busy + idle)
+        )
+
+    def _look(self, reading: Reading) -> Look:
+        machine = psutil.cpu_times()
+        idle = machine.idle + getattr(machine, "iowait", 0.0)  # Linux has the latter
+        return Look(reading, cpu_seconds(self.process), sum(machine) - idle, idle)
 
 
 @contextmanager
@@ -73,19 +92,19 @@ def live(servers: Servers, say: Callable[[str], None]) -> Iterator[Live]:
         with running_aggregator(servers, settings) as process:
             counters = Counters(redis, PARTITIONS)
             counters.wait_ready()
-            running = Live(servers, process, counters)
-            running.measure(*WARM_UP)
-            yield running
+            yield Live(servers, process, counters)
 
 
-def latencies(sent: Sequence[Sequence[float]], readings: Sequence[Reading]) -> Iterator[float]:
-    """Seconds per event: a partition's k-th event is counted once its shard has read k more than at first."""
+def latencies(sent: Sequence[Sequence[float]], readings: Sequence[Reading], since: float) -> Iterator[float]:
+    """Seconds for each event sent from `since` on.
+
+    A partition's k-th event is counted once its shard has read k more than at first.
+    """
     for partition, moments in enumerate(sent):
         done, base = 0, readings[0].read[partition]
         for reading in readings[1:]:
             until = reading.read[partition] - base
-            for moment in moments[done:until]:
-                yield reading.at - moment
+            yield from (reading.at - moment for moment in moments[done:until] if moment >= since)
             done = max(done, until)
 
 

@@ -13,13 +13,14 @@ from ledger.redis_store import RedisStore
 from ledger.shard import Ledger
 from ledger.state import Log, open_shard
 from ledger.usage import apply_usage
-from metering.counting import Counter, Group, UsageBatch
+from metering.counting import Counter, UsageBatch
 from metering.dedupe import DedupeWindow, block_of
 from metering.event import identity_member
 from metering.meters import CATALOGUE
 
 BATCH = 5000
 MONTH_HOURS = 30 * 24
+ONE_UNIT = 1 << 32 | 1  # the correction of an identity: a unit of the first counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,10 @@ async def _remember(redis_url: str, identities: int) -> None:
         window, block, at = state.window, block_of(now_ms), 0
         members = (identity_member("/sms/gateway-1", f"{number:016x}") for number in range(identities))
         while part := list(islice(members, BATCH)):
-            groups: dict[int, Group] = {}
-            for member in part:
-                group = groups.setdefault(member % window.groups(), Group())
-                group.members.append(member)
-                group.corrections.extend((0, 1))
             batch = UsageBatch(0, at, at + len(part), now_ms, block)
-            batch.groups, batch.counters, batch.units = groups, [Counter("one", 0, now_ms // 3_600_000)], [len(part)]
+            batch.counters, batch.units = [Counter("one", 0, now_ms // 3_600_000)], [len(part)]
+            for member in part:
+                batch.groups[member % window.groups()] += (member, ONE_UNIT)
             answer = await apply_usage(shard, batch, window)
             window.remember(block, len(part) - answer.value)
             at += len(part)

@@ -40,10 +40,13 @@ def _rates(results: Results) -> Table:
 
 
 def _freshness(results: Results) -> Table:
-    table = _table("From sent to counted", "events/s", "events", "p50 ms", "p99 ms", "max ms", "share of a core")
+    table = _table(
+        "From sent to counted", "events/s", "events", "p50 ms", "p99 ms", "max ms", "of a core", "of the machine"
+    )
     for each in results.freshness:
         times = (f"{value:.1f}" for value in (each.p50_ms, each.p99_ms, each.max_ms))
-        table.add_row(f"{each.rate:,.0f}", f"{each.events:,}", *times, f"{100 * each.core_share:.0f} %")
+        shares = (f"{100 * share:.0f} %" for share in (each.core_share, each.machine_share))
+        table.add_row(f"{each.rate:,.0f}", f"{each.events:,}", *times, *shares)
     return table
 
 

@@ -23,10 +23,11 @@ def test_the_load_is_the_same_every_time_and_can_be_counted() -> None:
 
 
 def test_an_event_is_counted_once_its_shard_has_read_as_many() -> None:
-    """By the first look that says so; shards are told apart, and what was there before is left out."""
+    """By the first look that says so; shards are told apart, what was there before and what is too early left out."""
     readings = [_reading(0.0, (5, 0)), _reading(1.5, (6, 0)), _reading(2.0, (7, 1))]
 
-    assert list(latencies([[1.0, 1.25], [1.75]], readings)) == [0.5, 0.75, 0.25]
+    assert list(latencies([[1.0, 1.25], [1.75]], readings, 0.0)) == [0.5, 0.75, 0.25]
+    assert list(latencies([[1.0, 1.25], [1.75]], readings, 1.25)) == [0.75, 0.25]
 
 
 def test_spread() -> None:
@@ -45,7 +46,7 @@ def test_a_target_is_judged_by_the_ratio_within_a_turn(bare: int, met: bool) -> 
         "faust": [Outcome(20, 1.0, 1.0), Outcome(20, 2.0, 1.0)],
         "refold": [Outcome(1000, 1.0, 1.0), Outcome(1000, 2.0, 1.0)],
     }
-    results = Results(outcomes, None, [Freshness(10, 100, 5.0, 20.0, 30.0, 0.05)])
+    results = Results(outcomes, None, [Freshness(10, 100, 5.0, 20.0, 30.0, 0.05, 0.5)])
 
     judged = {target.text: target.met for target in results.targets()}
 
