@@ -37,6 +37,7 @@ DRAIN_SECONDS = 5.0  # work in flight at a rebalance; the fence judges what is l
 FAREWELL_SECONDS = 2.0  # the last word to a Kafka that may be away
 FIRST_RETRY_SECONDS = 0.05
 LAST_RETRY_SECONDS = 1.0
+SEEK_SECONDS = 15.0  # after a rebalance; at `broker_request_timeout` Faust would leave its recovery, and rest for ever
 
 # Opens the shard behind a partition (given what its log holds) and says where it stands.
 OpenFold = Callable[[TP, LogBounds], Awaitable[Standing]]
@@ -135,10 +136,10 @@ class BatchConsumer(driver.Consumer):
         except (ShardClearingError, *RETRIABLE):
             for tp in tps:
                 self.add_future(self._find_position(tp))
+            tps = set()
         except Exception as error:
-            self._resyncing -= tps
             await self.app.crash(error)
-        else:
+        finally:
             self._resyncing -= tps
 
     async def _find_position(self, tp: TP) -> None:
@@ -201,7 +202,7 @@ class BatchConsumer(driver.Consumer):
         """Faust's hook after every rebalance. What can't be found at once is looked for, shard by shard."""
         held = set(self.assignment())
         try:
-            return await self._seek_to_fences(held)
+            return await asyncio.wait_for(self._seek_to_fences(held), SEEK_SECONDS)
         except (ShardClearingError, *RETRIABLE) as error:
             for tp in held:
                 self.resync(tp, str(error))

@@ -16,6 +16,7 @@ What is overridden, and why, of faust-streaming 0.15 on aiokafka 0.14:
 - `BatchThread.on_partitions_revoked`: ends the chains, in the thread that owns the client.
 """
 
+import gc
 import time
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -182,18 +183,20 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         await self.call_thread(self._begin, places)
 
     async def _begin(self, places: Mapping[TP, Place]) -> None:
-        for tp, place in places.items():
-            self._chain[tp] = place
-            self._look_back(tp)
+        self._chain.update(places)
+        self._look_back(places)
 
-    def _look_back(self, tp: TP) -> None:
-        offset, _, last = self._chain[tp]
-        self._ensure_consumer().seek(tp, offset if last is None else last.offset)
-        (self._unsure.discard if last is None else self._unsure.add)(tp)
+    def _look_back(self, tps: Iterable[TP]) -> None:
+        consumer = self._ensure_consumer()
+        for tp in tps:
+            offset, _, last = self._chain[tp]
+            consumer.seek(tp, offset if last is None else last.offset)
+            (self._unsure.discard if last is None else self._unsure.add)(tp)
+        # A seek throws away what was fetched ahead: megabytes a partition, in a cycle, and those are collected seldom.
+        gc.collect()
 
     def _look_back_everywhere(self) -> None:
-        for tp in self._ensure_consumer().assignment() & self._chain.keys():
-            self._look_back(tp)
+        self._look_back(self._ensure_consumer().assignment() & self._chain.keys())
 
     async def on_partitions_revoked(self, revoked: Iterable[TP]) -> None:
         """Aiokafka's hook, in this thread."""

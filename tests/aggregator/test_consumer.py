@@ -1,15 +1,21 @@
 """The chain of batches: what reaches the folds after a seek, whatever was under way when it happened."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
+from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import KafkaConnectionError
+from aiokafka.record.memory_records import MemoryRecords
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 from redis.exceptions import AuthenticationError, RedisError
 
+import aggregator.consumer
 from aggregator.app import create_app
 from aggregator.consumer import BatchConsumer
 from aggregator.fetch_thread import BatchThread, PartitionBatch, Place
@@ -296,6 +302,25 @@ async def test_a_rebalance_while_a_server_is_away_is_no_end(bench: Bench, error)
     assert bench.consumer.applied == {USAGE: 100, OTHER: 100}
 
 
+async def test_a_rebalance_does_not_wait_for_a_position_longer_than_faust_does(bench: Bench, monkeypatch) -> None:
+    """A partition without a leader, or a Redis that hangs: Faust would leave its recovery and never seek again."""
+    monkeypatch.setattr(aggregator.consumer, "SEEK_SECONDS", 0.05)
+    answers = asyncio.Event()
+
+    async def open_fold(tp: TP, bounds: LogBounds) -> Standing:
+        await answers.wait()
+        return Standing(100)
+
+    monkeypatch.setattr(bench.consumer.transport, "open_fold", open_fold)
+    bench.consumer.applied.clear()
+
+    assert await bench.consumer.seek_to_committed() == {}
+    answers.set()
+    await bench.resynced()
+
+    assert bench.consumer.applied == {USAGE: 100, OTHER: 100}
+
+
 async def test_a_rebalance_where_only_a_person_can_help_is_the_end(bench: Bench, monkeypatch) -> None:
     """It is not tried for a minute."""
     crashed: list[BaseException] = []
@@ -351,6 +376,22 @@ def test_compaction_may_have_removed_what_a_chain_would_begin_with(thread: Batch
     assert thread._compared(TABLE, PLACE, [NEXT], 101) == [NEXT]
     with pytest.raises(LogLostError, match="no record at offset 97"):
         thread._compared(USAGE, PLACE, [NEXT], 101)
+
+
+def test_a_seek_gives_back_what_was_fetched_ahead(thread: BatchThread, monkeypatch) -> None:
+    """At once: it is megabytes, garbage is collected seldom, and aiokafka keeps it in a cycle."""
+    fetched = [PartitionRecords(USAGE, MemoryRecords(b""), [], 100, None, None, True, 1)]
+    gone = weakref.ref(fetched[0])
+    client = SimpleNamespace(assignment=lambda: {USAGE}, seek=lambda _tp, _offset: fetched.clear())
+    monkeypatch.setattr(thread, "_ensure_consumer", lambda: client)
+    thread._chain[USAGE] = PLACE
+    gc.disable()
+    try:
+        thread._look_back_everywhere()
+    finally:
+        gc.enable()
+
+    assert gone() is None
 
 
 async def test_a_position_outside_of_the_log_is_found_again(bench: Bench) -> None:

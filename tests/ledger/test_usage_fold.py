@@ -212,11 +212,18 @@ async def test_counters_are_exact_far_beyond_what_is_ever_sold(client: Redis, sh
 
 
 async def test_units_are_kept_for_seventy_days(client: Redis, new_shard: Callable[[], Shard]) -> None:
-    """Hours and days of an account expire a while after the first event of their last hour and day."""
+    """Hours and days of an account expire a while after a meter's first event of the day, and of the last day."""
     shard = new_shard()
     await fold(shard, Record(0, event(id="1", subject=ACME, time=from_unix(NOON))))
     names = [shard.keys.hours(ACME, NOON // DAY), shard.keys.days(ACME, "202606")]
     assert all([71 * DAY < await client.ttl(name) <= 72 * DAY for name in names])  # its last hour: for 70 days more
+
+    for name in names:
+        await client.expire(name, 40 * DAY)
+    await fold(shard, Record(1, event(id="2", subject=ACME, time=from_unix(NOON - 3600))))
+    assert all([39 * DAY < await client.ttl(name) <= 40 * DAY for name in names])
+    await fold(shard, Record(2, event(id="3", subject=ACME, time=from_unix(NOON - DAY))))
+    assert [await client.ttl(name) > 71 * DAY for name in names] == [False, True]
 
 
 async def test_what_is_counted_in_a_closed_bucket_is_never_due(client: Redis, new_shard: Callable[[], Shard]) -> None:

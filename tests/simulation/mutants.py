@@ -112,7 +112,7 @@ def rows_are_sent_before_the_log_is_read_back() -> Any:
 @mutant()
 def a_month_does_not_note_its_changes() -> Any:
     """Whoever has read before is told that nothing was counted since."""
-    return _script(ledger.usage, "_APPLY", ("#add(key, n, 1 - h % 2 * 2)", "#add(key, n, 1)"))
+    return _script(ledger.usage, "_APPLY", ("#add(key, n, 1 - 2 * month)", "#add(key, n, 1)"))
 
 
 @mutant(FORGETFUL)
