@@ -205,7 +205,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
 
 def _keep_as_parsed(fetcher: Fetcher) -> None:
-    """Spares a copy of every record: what aiokafka parsed in C is a `LogRecord`; it makes another one of it in Python."""
+    """Spares a copy of every record: what aiokafka parses in C is a `LogRecord`; it makes another one in Python."""
     receive = fetcher._proc_fetch_request  # noqa: SLF001
 
     async def receive_only(*args: Any) -> bool:
