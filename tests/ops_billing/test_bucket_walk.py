@@ -147,8 +147,8 @@ def fold(log: Sequence[Record], batch: Callable[[], int]) -> dict[int, int]:
         total = counts[start]
         for each in usage_batches(interval, partition=0, partitions=1, high_ms=0, set_groups=MIN_SETS):
             for group in each.groups.values():
-                for at, member in enumerate(group.members):
-                    counter, units = group.corrections[2 * at], group.corrections[2 * at + 1]
+                for member, correction in zip(group[::2], group[1::2], strict=True):
+                    units, counter = divmod(correction, 2**32)
                     total += units if each.counters[counter - 1] == BUCKET and member not in known else 0
                     known.add(member)
         counts[end] = total
