@@ -116,8 +116,9 @@ class BatchConsumer(driver.Consumer):
             return
         log.info("%s-%d: finding its position again: %s", tp.topic, tp.partition, reason)
         self._resyncing.add(tp)
+        if not self._lost:  # or whoever is about to look takes this one along
+            self.add_future(self._find_lost())
         self._lost.add(tp)
-        self.add_future(self._find_lost())
 
     def _void(self, tp: TP) -> None:
         self._generation[tp] = self._generation.get(tp, 0) + 1

@@ -66,7 +66,7 @@ class Live:
             if reading.total > looks[-1].reading.total:
                 looks.append(self._look(reading))
         emitting.join()
-        settled = min(moment for moments in sent for moment in moments[:1]) + SETTLE_SECONDS
+        settled = min(moments[0] for moments in sent if moments) + SETTLE_SECONDS
         late = sorted(latencies(sent, [look.reading for look in looks], settled))
         first, last = next(look for look in looks if look.reading.at >= settled), looks[-1]
         busy, idle = last.busy_seconds - first.busy_seconds, last.idle_seconds - first.idle_seconds

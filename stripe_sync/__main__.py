@@ -47,10 +47,10 @@ def _settings() -> StripeSyncSettings:
 def main() -> None:
     """Checks what the process stands on, then runs; exits with 1 where it may not or can't go on."""
     configure_logging()
-    collect_seldom()
     settings = _settings()
     try:
         verify_topics(settings)
+        collect_seldom()
         asyncio.run(_run(settings))
     except (TopicMismatchError, RedisUnsafeError, StripeStoppedError, WrongStripeError) as error:
         sys.exit(f"stripe_sync: {error}")

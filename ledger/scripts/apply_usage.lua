@@ -31,7 +31,7 @@ for _ = 1, groups do
 end
 local n, due, order, fields, sums = 0, {}, {}, {}, {[-1] = 'fence', [0] = ARGV[2]}  -- one for all hashes is cheaper
 local function add(k, n, from)  -- the first n sums, to one hash; gives which it did not have; from -1: with the fence
-  if n == from then return redis.call('HINCRBY', KEYS[k], fields[1], sums[2]) == sums[2] and {1} or {} end
+  if n == 1 and from == 1 then return redis.call('HINCRBY', KEYS[k], fields[1], sums[2]) == sums[2] and {1} or {} end
   local held, new = redis.call('HMGET', KEYS[k], unpack(fields, 1, n)), {}
   for f = 1, n do
     sums[2 * f - 1], sums[2 * f] = fields[f], sums[2 * f] + (held[f] or 0)

@@ -25,6 +25,7 @@ from metering.partition import partition_of
 from metering.reject import RejectReason
 from metering.rfc3339 import from_unix
 from tests.metering.events import NOON, NOON_MS, Record, event
+from tests.metering.groups import members_of
 
 PARTITIONS = 4
 HOME = partition_of("acme", PARTITIONS)
@@ -61,10 +62,9 @@ def remembered(batch: UsageBatch) -> dict[int, tuple[Counter, int]]:
     """Each member with what the script takes back if it knows the member."""
     found = {}
     for index, group in batch.groups.items():
-        for member, correction in zip(group[::2], group[1::2], strict=True):
+        for member, counter, quantity in members_of(batch, group):
             assert member % GROUPS == index
-            quantity, counter = divmod(correction, 2**32)
-            found[member] = (batch.counters[counter - 1], quantity)
+            found[member] = (counter, quantity)
     return found
 
 

@@ -15,6 +15,7 @@ from metering.limits import MAX_FUTURE_MS
 from metering.rfc3339 import from_unix
 from ops.explain.bucket_walk import BucketWalk, CountedEvent, first_append_ms
 from tests.metering.events import NOON, NOON_MS, event
+from tests.metering.groups import members_of
 from tests.support.log_record import Record
 
 BUCKET = Counter("acme", 0, hour_of(NOON))
@@ -147,9 +148,8 @@ def fold(log: Sequence[Record], batch: Callable[[], int]) -> dict[int, int]:
         total = counts[start]
         for each in usage_batches(interval, partition=0, partitions=1, high_ms=0, set_groups=MIN_SETS):
             for group in each.groups.values():
-                for member, correction in zip(group[::2], group[1::2], strict=True):
-                    units, counter = divmod(correction, 2**32)
-                    total += units if each.counters[counter - 1] == BUCKET and member not in known else 0
+                for member, counter, units in members_of(each, group):
+                    total += units if counter == BUCKET and member not in known else 0
                     known.add(member)
         counts[end] = total
         start = end
