@@ -5,6 +5,8 @@ UV ?= uv
 VENV = .venv
 BIN = $(VENV)/bin
 SEEDS ?= 5000
+PURE = tests/metering tests/aggregator tests/ops/accounts
+WATCHED = aggregator api ledger metering ops producers runtime stripe_sync tests
 STAMP = $(VENV)/.installed
 BENCH_VENV = .venv-bench
 BENCH_STAMP = $(BENCH_VENV)/.installed
@@ -12,7 +14,7 @@ LOCK = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --gene
 	--no-emit-index-url --quiet
 
 .DEFAULT_GOAL = help
-.PHONY: help install up check test simulate chaos outages test-containers bench-counting bench-api bench-billing lock clean
+.PHONY: help install up check test test-fast test-one watch coverage format simulate chaos outages test-sdks test-containers bench-counting bench-api bench-billing lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -36,9 +38,28 @@ check: install ## style, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .  # what is imported is declared, and the other way round
 
 test: install ## the whole test suite, over three processes; ARGS="tests/ledger -n 0" and others
 	PYTHONHASHSEED=0 $(BIN)/pytest -n 3 --dist loadfile $(ARGS)  # so that a seed of the simulation replays
+
+test-fast: install ## what needs no server, in seconds; ARGS="tests/metering -k period" and others
+	PROPERTY_EXAMPLES=15 $(BIN)/pytest -n 2 --dist loadfile -q -m "not servers" $(or $(ARGS),$(PURE))
+
+test-one: install ## one file, in this process: make test-one FILE=tests/metering/test_period.py
+	$(BIN)/pytest -q -n 0 $(FILE) $(ARGS)
+
+watch: install ## run test-fast, or only ARGS, whenever a file is saved
+	$(BIN)/watchfiles --filter python '$(MAKE) --no-print-directory test-fast ARGS="$(ARGS)"' $(WATCHED)
+
+coverage: install ## which lines no test without a server reaches: a page in .local/coverage; ARGS as for test-fast
+	PROPERTY_EXAMPLES=15 $(BIN)/coverage run -m pytest -q -m "not servers" $(or $(ARGS),$(PURE))
+	$(BIN)/coverage html
+	@$(BIN)/coverage report --format total | sed 's/$$/ % of the lines; the rest: .local\/coverage\/index.html/'
+
+format: install ## let ruff write the code as `make check` wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 simulate: install ## thousands of seeds of the simulation: SEEDS=5000, or a range: SEEDS=100:200
 	$(BIN)/python -m tests.simulation.run $(SEEDS)
@@ -48,6 +69,9 @@ chaos: install ## the real stack under load while its parts are killed and froze
 
 outages: install ## Redis and Kafka away for a whole minute, as production sits it out: some minutes
 	OUTAGE_SECONDS=60 $(BIN)/pytest tests/aggregator/test_process_outages.py --timeout 600 $(ARGS)
+
+test-sdks: install ## events as CloudEvents' SDKs write them; brings and builds them, Go's too, in .local/sdks
+	BUILD_SDKS=1 $(BIN)/pytest tests/sdks --timeout 600 $(ARGS)
 
 test-containers: install ## the tests of the container images
 	$(BIN)/pytest tests/containers $(ARGS)

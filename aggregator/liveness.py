@@ -23,7 +23,7 @@ def next_stand(before: Stand | None, fence: int | None, end: int, now: float) ->
     Args:
         before: what the last look gave.
         fence: the offset to be folded next; None for a shard that is being cleared, which waits without fault.
-        end: the log's end as it was last known.
+        end: the end of what can be read of the log, as it was last known.
         now: seconds of a clock that only grows.
     """
     if fence is None or fence >= end:
@@ -40,8 +40,9 @@ class _Place:
 class Liveness(Pulse):
     """A pulse that also stops when an owned shard has records beyond its fence and the fence does not move.
 
-    An idle process is alive. What it can't learn (Redis or Kafka don't answer) it leaves as it was: a fence that had
-    something to do stands still meanwhile, and looks that fail beat no pulse.
+    An idle process is alive. So is one with a log that is stopped: to start it anew would mend nothing, and hold up the
+    others. What it can't learn (Redis or Kafka don't answer) it leaves as it was: a fence that had something to do
+    stands still meanwhile, and looks that fail beat no pulse.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -53,8 +54,8 @@ class Liveness(Pulse):
         """Sees how a shard stands."""
         for log, end in look.ends.items():
             place = _Place(number, log)
-            stand = next_stand(self._stands.pop(place, None), look.fences.get(log), end, self._now())
-            if stand is not None:
+            stand = next_stand(self._stands.pop(place, None), look.fences.get(log), end.stable, self._now())
+            if stand is not None and log not in look.stops:
                 self._stands[place] = stand
 
     def release(self, numbers: set[int]) -> None:

@@ -2,15 +2,20 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from aggregator.readiness import ShardLook
 from ledger.state import Log
+from metering.alarms import HELD_SECONDS
 from metering.counting import UsageBatch
-from metering.reject import Reject
-from metering.sources import SourceWatch, source_of, tallies
+from metering.reject import Reject, RejectReason
+from metering.sources import UNREADABLE, SourceWatch, source_of, tallies
+from metering.stop import Stop
+from metering.troubles.finding import Finding, of_stop
+from metering.troubles.names import Trouble
+from runtime.trouble_board import TroubleBoard
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +23,7 @@ _BATCH_RECORDS = (1, 5, 20, 100, 500, 1000, 2500, 5000)
 _BATCH_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 MOST_SOURCE_LABELS = 100  # further sources share one label: a label is kept for ever
 OTHER_SOURCES = "other"
+MOST_SOURCES_NAMED = 10  # of those that are alarmed: the others are found once these are mended
 
 
 class AggregatorMetrics:
@@ -31,6 +37,7 @@ class AggregatorMetrics:
         self._sources = SourceWatch()
         self._labels: set[str] = set()
         self._as_of: dict[int, float] = {}
+        self._held_since: dict[tuple[int, Log], float] = {}
         self._records = Counter("usage_records", "Records of the usage log by fate", ["fate"], registry=registry)
         self._dead = Counter("usage_dead_letters", "Dead letters", ["reason", "source"], registry=registry)
         self._sizes = Histogram("usage_batch_records", "Records a batch", buckets=_BATCH_RECORDS, registry=registry)
@@ -48,9 +55,19 @@ class AggregatorMetrics:
         self._waited = Gauge(
             "usage_lag_seconds", "At most so long the oldest record waits to be folded", ["shard"], registry=registry
         )
+        self._held = Gauge(
+            "usage_held_seconds", "So long an open transaction holds records back", ["log", "shard"], registry=registry
+        )
         self._age = Gauge("usage_freshness_seconds", "Since the shard was last caught up", ["shard"], registry=registry)
-        alarms = Gauge("usage_sources_alarmed", "Sources most of whose events are rejected", registry=registry)
-        alarms.set_function(lambda: len(self._sources.alarmed))
+        stop_labels = ["shard", "log", "reason"]
+        self._stopped = Gauge("usage_shard_stopped", "1: the log can't be folded on", stop_labels, registry=registry)
+        self._stopped_at = Gauge(
+            "usage_shard_stopped_offset", "The first offset that was not folded", stop_labels, registry=registry
+        )
+        self.board = TroubleBoard(registry)
+        self._stops: dict[int, set[tuple[str, str, str]]] = {}
+        alarmed = Gauge("usage_sources_alarmed", "Sources most of whose events are rejected", registry=registry)
+        alarmed.set_function(lambda: len(self._sources.alarmed))
 
     def folded(self, batch: UsageBatch, known: int, seconds: float) -> None:
         """A batch was counted; `known` of its identities the state had already."""
@@ -71,13 +88,18 @@ class AggregatorMetrics:
             if self._sources.see(tally):
                 log.warning("most events of source %r are rejected: see their dead letters", tally.source)
         for record, reject in batch.rejected:
-            self._dead.labels(reject.reason.value, self._label(source_of(record.value))).inc()
+            self._dead.labels(reject.reason.value, self._label(source_of(record))).inc()
 
     def _label(self, source: str) -> str:
         if source in self._labels or len(self._labels) < MOST_SOURCE_LABELS:
             self._labels.add(source)
             return source
         return OTHER_SOURCES
+
+    def passed_by(self, offsets: int) -> None:
+        """Offsets of the usage log were passed by, as ordered."""
+        self._records.labels("quarantined").inc(offsets)
+        self._dead.labels(RejectReason.QUARANTINED.value, UNREADABLE).inc(offsets)
 
     def table_rejected(self, log: Log, reject: Reject) -> None:
         """A record of the accounts' or keys' log became a dead letter."""
@@ -99,13 +121,61 @@ class AggregatorMetrics:
             self._age.labels(label).set_function(lambda: self._now() - self._as_of[number])
         behind = any(lags.values())
         self._waited.labels(label).set_function(lambda: self._now() - self._as_of[number] if behind else 0.0)
+        for name in lags:
+            self._see_held((number, name), held=name in look.held())
+        self._show_stops(number, look.stops)
+        self.board.tell(number, [*self._wrong(number, look), *self.sources_rejected(number)])
+
+    def sources_rejected(self, number: int) -> list[Finding]:
+        """The sources most of whose events are rejected, as findings of a shard: it is about the whole process."""
+        alarmed = sorted(self._sources.alarmed)[:MOST_SOURCES_NAMED]
+        return [Finding(Trouble.SOURCE_REJECTED, number, {"source": source}) for source in alarmed]
+
+    def _wrong(self, number: int, look: ShardLook) -> list[Finding]:
+        now = self._now()
+        stopped = [of_stop(number, log.words, stop, int(now * 1000)) for log, stop in look.stops.items()]
+        held = {name: now - since for (shard, name), since in self._held_since.items() if shard == number}
+        return stopped + [
+            Finding(
+                Trouble.TRANSACTION_OPEN,
+                number,
+                {"log": name.words, "writer": "", "seconds": seconds, "records": look.lags()[name]},
+            )
+            for name, seconds in held.items()
+            if seconds >= HELD_SECONDS
+        ]
+
+    def _see_held(self, place: tuple[int, Log], *, held: bool) -> None:
+        if held:
+            self._held_since.setdefault(place, self._now())
+        else:
+            self._held_since.pop(place, None)
+        number, log = place
+        self._held.labels(log.value, str(number)).set_function(
+            lambda: self._now() - self._held_since[place] if place in self._held_since else 0.0
+        )
+
+    def _show_stops(self, number: int, stops: Mapping[Log, Stop]) -> None:
+        shown = {(str(number), log.value, stop.reason): stop.offset for log, stop in stops.items()}
+        for gone in self._stops.pop(number, set()) - shown.keys():
+            self._stopped.remove(*gone)
+            self._stopped_at.remove(*gone)
+        for labels, offset in shown.items():
+            self._stopped.labels(*labels).set(1)
+            self._stopped_at.labels(*labels).set(offset)
+        if shown:
+            self._stops[number] = set(shown)
 
     def release(self, numbers: set[int]) -> None:
         """Shards that another process owns now are its to tell of."""
+        self.board.release(numbers)
         for number in numbers:
             label = str(number)
             for gauge in (self._ready, self._age, self._waited):
                 gauge.remove(label)
             for name in Log:
-                self._lag.remove(name.value, label)
+                self._held_since.pop((number, name), None)
+                for by_log in (self._lag, self._held):
+                    by_log.remove(name.value, label)
             self._as_of.pop(number, None)
+            self._show_stops(number, {})

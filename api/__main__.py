@@ -2,60 +2,64 @@
 
 import asyncio
 import logging
-import signal
 import sys
+from socket import socket
 
-import uvicorn
+from prometheus_client import CollectorRegistry
 
 from api.app import create_app
-from api.error_handlers import STORE_ERRORS
+from api.http.server import ApiServer, api_server
 from api.settings import ApiSettings
+from runtime.exit_codes import CANNOT_GO_ON
+from runtime.failing import ends_in_one_line
 from runtime.garbage import collect_seldom
+from runtime.http_server import listen, require_files
 from runtime.logs import configure_logging
-from runtime.redis import RedisUnsafeError, check_server, connect
-
-SHUTDOWN_SECONDS = 15  # longer than the longest call: Stripe's 10 s
+from runtime.redis import check_redis
+from runtime.retrying import RETRIABLE, is_hopeless, persistently
+from runtime.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Checks the server once, then serves."""
+    """Checks what the process stands on, then serves; ends in one line where it may not or can't go on."""
     configure_logging()
-    # uvicorn raises the signal anew once it has stopped gracefully.
-    signal.signal(signal.SIGTERM, _leave)
-    settings = ApiSettings()
-    try:
-        asyncio.run(_check_redis(settings))
-    except RedisUnsafeError as error:
-        sys.exit(f"api: {error}")
-    app = create_app(settings)
-    collect_seldom()
-    uvicorn.run(
-        app,
-        host=settings.http_host,
-        port=settings.http_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        forwarded_allow_ips=settings.trusted_proxies,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
+    with ends_in_one_line("api"):  # uvicorn raises SIGTERM anew once it has stopped gracefully
+        settings = ApiSettings()
+        require_files(settings.http_connections)
+        answers = asyncio.run(_redis_answers(settings))
+        door = listen(settings.http_host, settings.http_port)
+        registry = CollectorRegistry()
+        app = create_app(settings, registry=registry)
+        app.openapi()  # made once, before anybody waits for it
+        server = api_server(app, settings, registry)
+        if not answers:
+            server.first(lambda: persistently(lambda: check_redis(settings), settings.give_up_seconds))
+        collect_seldom()
+        Watchdog(server.pulse).start()
+        _serve(server, door)
 
 
-async def _check_redis(settings: ApiSettings) -> None:
-    """Refuses an evicting server. One that is away is no reason not to start: requests are told so until it is back."""
-    client = connect(settings)
+def _serve(server: ApiServer, door: socket) -> None:
+    log.info("serving at http://%s:%d", *door.getsockname()[:2])
+    server.run([door])
+    if server.failure is not None:
+        raise server.failure
+    if not server.started:
+        sys.exit(CANNOT_GO_ON)  # uvicorn has said why
+
+
+async def _redis_answers(settings: ApiSettings) -> bool:
+    """Refuses a server that is wrong. One that is away is no reason not to serve: requests are told so meanwhile."""
     try:
-        await check_server(client)
-    except STORE_ERRORS as error:
+        await check_redis(settings)
+    except RETRIABLE as error:
+        if is_hopeless(error):
+            raise
         log.warning("Redis does not answer yet: %s: %s", type(error).__name__, error)
-    finally:
-        await client.aclose()
-
-
-def _leave(*_: object) -> None:
-    raise SystemExit(0)
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from rich.console import Console
 from bench import contest, memory
 from bench.contest import BENCH_PYTHON, OURS, Contest
 from bench.freshness import Freshness, live
-from bench.results import SLOW_RATE, STEADY_RATE, Results
+from bench.results import SLOW_RATE, STEADY_RATE, CountingResults
 from bench.servers import Servers, running_servers
 from bench.table import TITLES, show
-from bench.task import Outcome
+from bench.task import TaskOutcome
 
 DIRECTORY = Path(".local/bench")
 PARTS = ("contest", "live", "memory")
@@ -49,21 +49,21 @@ def counting(
         console.print(f"[dim]{text}")
 
     say("starting Kafka and Redis")
-    outcomes: dict[str, list[Outcome]] = {}
+    outcomes: dict[str, list[TaskOutcome]] = {}
     with running_servers(DIRECTORY.resolve()) as servers:
         # First, while the server is new: what it keeps for others' work would blur what INFO says.
         used = memory.measure(servers.redis_url, identities, say) if "memory" in part else None
         if "contest" in part:
             outcomes = Contest(servers, events, slow_events).run(repetitions, say)
         freshness = _freshness(servers, outcomes, seconds, console) if "live" in part else []
-    results = Results(outcomes, used, freshness)
+    results = CountingResults(outcomes, used, freshness)
     show(results, console)
     for path in _write(results):
         console.print(f"written: {path}")
 
 
 def _freshness(
-    servers: Servers, outcomes: dict[str, list[Outcome]], seconds: float, console: Console
+    servers: Servers, outcomes: dict[str, list[TaskOutcome]], seconds: float, console: Console
 ) -> list[Freshness]:
     rates: Sequence[float] = [SLOW_RATE, STEADY_RATE]
     if outcomes:
@@ -76,7 +76,7 @@ def _freshness(
         return found
 
 
-def _write(results: Results) -> list[Path]:
+def _write(results: CountingResults) -> list[Path]:
     moment = datetime.now(UTC)
     path = DIRECTORY / f"counting-{moment:%Y%m%d-%H%M%S}.json"
     document = {"at": moment.isoformat(timespec="seconds"), "titles": TITLES, **results.document()}

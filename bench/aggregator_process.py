@@ -19,7 +19,7 @@ CATCH_UP_SECONDS = 300.0
 _FATES = ("read", "counted", "duplicate", "ready")
 
 
-class Reading(NamedTuple):
+class ProcessReading(NamedTuple):
     """The counters at a moment (`at` seconds, monotonic): records read, by shard; counted and duplicate, in all."""
 
     at: float
@@ -34,14 +34,14 @@ class Reading(NamedTuple):
         return sum(self.read)
 
 
-class Counters:
+class ProcessCounters:
     """Reads the conservation counters of every shard at once."""
 
     def __init__(self, redis: Redis, partitions: int, prefix: str = "") -> None:
         self._redis = redis
         self._keys = [ShardKeys(prefix, number).fences for number in range(partitions)]
 
-    def now(self) -> Reading:
+    def now(self) -> ProcessReading:
         """As they stand."""
         pipeline = self._redis.pipeline(transaction=False)
         for key in self._keys:
@@ -49,9 +49,9 @@ class Counters:
         replies: Sequence[Sequence[bytes | None]] = pipeline.execute()
         read, counted, duplicate = (tuple(int(reply[at] or 0) for reply in replies) for at in range(3))
         ready = sum(reply[3] is not None for reply in replies)
-        return Reading(time.monotonic(), read, sum(counted), sum(duplicate), ready)
+        return ProcessReading(time.monotonic(), read, sum(counted), sum(duplicate), ready)
 
-    def watch(self, every: float, total: int) -> Iterator[Reading]:
+    def watch(self, every: float, total: int) -> Iterator[ProcessReading]:
         """Readings until so many records were read, the last of them included."""
         deadline = time.monotonic() + CATCH_UP_SECONDS
         while True:
@@ -63,7 +63,7 @@ class Counters:
                 raise RuntimeError(f"{reading.total} of {total} records after {CATCH_UP_SECONDS:g} s")
             time.sleep(every)
 
-    def wait_ready(self) -> Reading:
+    def wait_ready(self) -> ProcessReading:
         """The first reading with every shard ready for readers."""
         deadline = time.monotonic() + CATCH_UP_SECONDS
         while (reading := self.now()).ready < len(self._keys):

@@ -9,9 +9,9 @@ from statistics import median
 
 from redis import Redis
 
-from bench.aggregator_process import Counters, Reading, cpu_seconds, running_aggregator
+from bench.aggregator_process import ProcessCounters, ProcessReading, cpu_seconds, running_aggregator
 from bench.servers import PARTITIONS, Servers
-from bench.task import Outcome, Task
+from bench.task import Task, TaskOutcome
 from bench.topic import preload
 from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
@@ -25,7 +25,7 @@ TAKE, FAUST, QUIX = "take", "faust", "quix"
 _MODULES = {RAW: "raw", BARE: "bare", TAKE: "faust_take", FAUST: "faust_events", QUIX: "quix_events"}
 
 
-def median_rate(outcomes: Sequence[Outcome]) -> float:
+def median_rate(outcomes: Sequence[TaskOutcome]) -> float:
     """Events per second."""
     return median(outcome.rate for outcome in outcomes)
 
@@ -45,11 +45,11 @@ class Contest:
             kafka_bootstrap_servers=self.servers.kafka, topic_prefix="contest-", partitions=PARTITIONS
         )
 
-    def run(self, repetitions: int, say: Callable[[str], None]) -> dict[str, list[Outcome]]:
+    def run(self, repetitions: int, say: Callable[[str], None]) -> dict[str, list[TaskOutcome]]:
         """The outcomes by contestant. Redis is flushed before each."""
         say(f"writing {self.events} events")
         self.distinct = preload(self.settings, self.events)
-        outcomes: dict[str, list[Outcome]] = {}
+        outcomes: dict[str, list[TaskOutcome]] = {}
         for turn in range(repetitions):
             for name in (RAW, BARE, OURS, TAKE, FAUST, QUIX):
                 if name == QUIX and not BENCH_PYTHON.exists():
@@ -61,7 +61,7 @@ class Contest:
                         outcomes.setdefault(part, []).append(outcome)
         return outcomes
 
-    def _child(self, name: str) -> Outcome:
+    def _child(self, name: str) -> TaskOutcome:
         slow = {TAKE: TAKE_TIMES * self.slow_events, FAUST: self.slow_events, QUIX: self.slow_events}
         task = Task(
             self.servers.kafka,
@@ -81,15 +81,15 @@ class Contest:
         )
         if ran.returncode:
             raise RuntimeError(f"{name} ended with {ran.returncode}:\n{ran.stderr[-2000:]}")
-        return Outcome.parse(ran.stdout)
+        return TaskOutcome.parse(ran.stdout)
 
-    def _ours(self, redis: Redis) -> dict[str, Outcome]:
+    def _ours(self, redis: Redis) -> dict[str, TaskOutcome]:
         """The first fold of the topic, then the whole fold again after a flush of Redis under the running process."""
-        counters = Counters(redis, PARTITIONS)
+        counters = ProcessCounters(redis, PARTITIONS)
         with running_aggregator(self.servers, self.settings) as process:
 
-            def fold() -> Outcome:
-                since: tuple[Reading, float] | None = None
+            def fold() -> TaskOutcome:
+                since: tuple[ProcessReading, float] | None = None
                 for reading in counters.watch(POLL_SECONDS, self.events):
                     if since is None and reading.total:
                         since = reading, cpu_seconds(process)
@@ -97,13 +97,13 @@ class Contest:
                     raise RuntimeError("everything was counted between two looks: give it more events")
                 self._check(reading)
                 first, cpu = since
-                return Outcome(reading.total - first.total, reading.at - first.at, cpu_seconds(process) - cpu)
+                return TaskOutcome(reading.total - first.total, reading.at - first.at, cpu_seconds(process) - cpu)
 
             first = fold()
             counters.wait_ready()
             redis.flushall()
             return {OURS: first, REFOLD: fold()}
 
-    def _check(self, reading: Reading) -> None:
+    def _check(self, reading: ProcessReading) -> None:
         if (reading.total, reading.counted) != (self.events, self.distinct):
             raise RuntimeError(f"{self.distinct} of {self.events} had to be counted: {reading}")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import psutil
 from redis import Redis
 
-from bench.aggregator_process import Counters, Reading, cpu_seconds, running_aggregator
+from bench.aggregator_process import ProcessCounters, ProcessReading, cpu_seconds, running_aggregator
 from bench.emit import Emission
 from bench.servers import PARTITIONS, Servers
 from runtime.settings import KafkaSettings
@@ -36,10 +36,10 @@ class Freshness:
     machine_share: float
 
 
-class Look(NamedTuple):
+class FreshnessLook(NamedTuple):
     """The counters at a moment, and processor time until then: the aggregator's; everybody's, and everybody's idle."""
 
-    reading: Reading
+    reading: ProcessReading
     own_seconds: float
     busy_seconds: float
     idle_seconds: float
@@ -51,7 +51,7 @@ class Live:
 
     servers: Servers
     process: psutil.Process
-    counters: Counters
+    counters: ProcessCounters
     seed: int = 100
 
     def measure(self, rate: float, seconds: float) -> Freshness:
@@ -75,10 +75,10 @@ class Live:
             rate, len(late), _ms(late, 0.5), _ms(late, 0.99), _ms(late, 1.0), own_share, busy / (busy + idle)
         )
 
-    def _look(self, reading: Reading) -> Look:
+    def _look(self, reading: ProcessReading) -> FreshnessLook:
         machine = psutil.cpu_times()
         idle = machine.idle + getattr(machine, "iowait", 0.0)  # Linux has the latter
-        return Look(reading, cpu_seconds(self.process), sum(machine) - idle, idle)
+        return FreshnessLook(reading, cpu_seconds(self.process), sum(machine) - idle, idle)
 
 
 @contextmanager
@@ -90,12 +90,12 @@ def live(servers: Servers, say: Callable[[str], None]) -> Iterator[Live]:
     with Redis.from_url(servers.redis_url) as redis:
         redis.flushall()
         with running_aggregator(servers, settings) as process:
-            counters = Counters(redis, PARTITIONS)
+            counters = ProcessCounters(redis, PARTITIONS)
             counters.wait_ready()
             yield Live(servers, process, counters)
 
 
-def latencies(sent: Sequence[Sequence[float]], readings: Sequence[Reading], since: float) -> Iterator[float]:
+def latencies(sent: Sequence[Sequence[float]], readings: Sequence[ProcessReading], since: float) -> Iterator[float]:
     """Seconds for each event sent from `since` on.
 
     A partition's k-th event is counted once its shard has read k more than at first.

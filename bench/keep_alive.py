@@ -10,7 +10,7 @@ _LENGTH = b"content-length:"
 NO_BODY = 204, 304
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """A response, and the moment (monotonic seconds) at which its last byte was there."""
 
     status: int
@@ -23,9 +23,9 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._read = bytearray()
-        self._answer: asyncio.Future[Answer] | None = None
+        self._answer: asyncio.Future[HttpAnswer] | None = None
 
-    async def ask(self, request: bytes) -> Answer:
+    async def ask(self, request: bytes) -> HttpAnswer:
         """The answer to a whole request.
 
         Raises:
@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         whole = end + len(_END) + (0 if status in NO_BODY else _content_length(head))
         if len(self._read) < whole:
             return
-        answer = Answer(status, bytes(self._read[end + len(_END) : whole]), time.monotonic())
+        answer = HttpAnswer(status, bytes(self._read[end + len(_END) : whole]), time.monotonic())
         del self._read[:whole]
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(answer)

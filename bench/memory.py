@@ -66,7 +66,9 @@ async def _remember(redis_url: str, identities: int) -> None:
         shard = Ledger(RedisStore(redis), "", 1).shard(0)
         state = await open_shard(shard, Log.USAGE, earliest=0, incarnation="bench")
         window, block, at = state.window, block_of(now_ms), 0
-        members = (identity_member("/sms/gateway-1", f"{number:016x}") for number in range(identities))
+        members = (
+            identity_member("/sms/gateway-1", f"{number:016x}", "sms.send", "one") for number in range(identities)
+        )
         while part := list(islice(members, BATCH)):
             batch = UsageBatch(0, at, at + len(part), now_ms, block)
             batch.counters, batch.units = [Counter("one", 0, now_ms // 3_600_000)], [len(part)]

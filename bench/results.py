@@ -7,7 +7,7 @@ from bench.contest import BARE, FAUST, OURS, RAW, REFOLD, TAKE
 from bench.freshness import Freshness
 from bench.memory import MemoryUse
 from bench.spread import Spread, spread
-from bench.task import Outcome
+from bench.task import TaskOutcome
 
 SLOW_RATE, STEADY_RATE = 10.0, 1000.0  # events per second
 TARGET_IDENTITIES = 1_000_000  # a set's fixed part weighs more in a smaller block
@@ -22,10 +22,10 @@ class Target(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class CountingResults:
     """Everything that was measured; what a run left out is empty or None."""
 
-    outcomes: dict[str, list[Outcome]]
+    outcomes: dict[str, list[TaskOutcome]]
     memory: MemoryUse | None
     freshness: list[Freshness]
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.contest import BARE, FAUST, OURS, QUIX, RAW, REFOLD, TAKE
-from bench.results import Results
+from bench.results import CountingResults
 
 TITLES = {
     RAW: "aiokafka getmany, doing nothing",
@@ -19,7 +19,7 @@ TITLES = {
 }
 
 
-def show(results: Results, console: Console) -> None:
+def show(results: CountingResults, console: Console) -> None:
     """Prints every table that there is something for."""
     if results.outcomes:
         console.print(_rates(results))
@@ -30,7 +30,7 @@ def show(results: Results, console: Console) -> None:
     console.print(_targets(results))
 
 
-def _rates(results: Results) -> Table:
+def _rates(results: CountingResults) -> Table:
     table = _table("Counting", "", "events/s", "min", "max", "CPU µs/event", "of the aggregator")
     for name, rate in results.rates().items():
         cpu = median(1e6 * each.cpu_seconds / each.events for each in results.outcomes[name])
@@ -39,7 +39,7 @@ def _rates(results: Results) -> Table:
     return table
 
 
-def _freshness(results: Results) -> Table:
+def _freshness(results: CountingResults) -> Table:
     table = _table(
         "From sent to counted", "events/s", "events", "p50 ms", "p99 ms", "max ms", "of a core", "of the machine"
     )
@@ -50,7 +50,7 @@ def _freshness(results: Results) -> Table:
     return table
 
 
-def _memory(results: Results) -> Table:
+def _memory(results: CountingResults) -> Table:
     memory = results.memory
     assert memory is not None  # noqa: S101 - the caller looked
     table = _table("Redis", "", "bytes")
@@ -61,7 +61,7 @@ def _memory(results: Results) -> Table:
     return table
 
 
-def _targets(results: Results) -> Table:
+def _targets(results: CountingResults) -> Table:
     table = _table("Targets", "", "measured", "")
     for target in results.targets():
         table.add_row(target.text, f"{target.measured:,.2f}", "met" if target.met else "[bold red]not met")

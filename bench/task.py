@@ -24,7 +24,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TaskOutcome:
     """`events` records in `seconds` on the wall, with `cpu_seconds` of the contestant's own process."""
 
     events: int
@@ -67,5 +67,5 @@ class Stopwatch:
 
     def answer(self) -> None:
         """Prints the outcome."""
-        outcome = Outcome(self._done, time.perf_counter() - self._wall, time.process_time() - self._cpu)
+        outcome = TaskOutcome(self._done, time.perf_counter() - self._wall, time.process_time() - self._cpu)
         print(json.dumps(asdict(outcome)), flush=True)  # noqa: T201 - the answer

@@ -5,19 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from redis.asyncio import Redis
-from redis.asyncio.cluster import RedisCluster
-
-from ledger.keys import ShardKeys
 from ledger.reading import NotReadyError
 from ledger.scan import scan_keys
-from ledger.script import load
+from ledger.script import MASTER, load
 from ledger.shard import Shard
 from metering.meters import BY_INDEX
+from metering.span import MINUTE_SECONDS
 
-_READ = load("read_accepted_days")
+_READ = load("read_accepted_days", MASTER)
 _DAYS_PER_CALL = 40  # of at most some hundred minutes each
-_MINUTE_SECONDS = 60
 _CARRIED = "c"
 
 
@@ -36,10 +32,10 @@ class Accepted:
     carried: defaultdict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
 
 
-async def accepted_days(client: "Redis | RedisCluster", keys: ShardKeys) -> dict[str, list[int]]:
+async def accepted_days(shard: Shard) -> dict[str, list[int]]:
     """The days (since the epoch) with accepted units, by account of the shard."""
     found: defaultdict[str, set[int]] = defaultdict(set)
-    async for names in scan_keys(client, keys, "s:"):
+    async for names in scan_keys(shard, "s:"):
         for name in names:
             account, _, day = name.partition("}s:")[2].rpartition(":")
             found[account].add(int(day))
@@ -67,7 +63,7 @@ def _add(accepted: Accepted, fields: Iterable[tuple[bytes, bytes]]) -> None:
     for name, units in fields:
         first, second, third = name.decode().split("|", 2)
         if first == _CARRIED:
-            accepted.carried[BY_INDEX[int(second)].name][int(third) * _MINUTE_SECONDS] = int(units)
+            accepted.carried[BY_INDEX[int(second)].name][int(third) * MINUTE_SECONDS] = int(units)
         else:
             lane = Lane(third, BY_INDEX[int(first)].name)
-            accepted.units[lane][int(second) * _MINUTE_SECONDS] = int(units)
+            accepted.units[lane][int(second) * MINUTE_SECONDS] = int(units)

@@ -14,8 +14,12 @@ class Verdict(StrEnum):
     """The shard is behind the batch's start: Redis lost state, or a failover went back in time."""
     EMPTY = "EMPTY"
     """The shard has no fence for this log yet."""
+    UNSAFE = "UNSAFE"
+    """The server throws keys away, or has done so: opening the shard says more (`ledger.state.open_shard`)."""
+    OUTDATED = "OUTDATED"
+    """The records were read so late that some of what was removed may be missing among them: open the table again."""
     WAIT = "WAIT"
-    """A prepared record is ahead of the shard's own count: fold the usage log first."""
+    """A prepared record is ahead of the shard's own count, or of what is closed: fold the usage log first."""
     DIVERGED = "DIVERGED"
     """A row claims more than was counted: the two logs do not belong together."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from ledger.redis_store import RedisStore
+from ledger.redis_store import NO_MASTER, RedisStore, commands_of, leave_replica
 from ledger.script import Script
 
 MOST_CALLS = 100  # of one batch: bounds how long its first caller waits for its last
@@ -71,8 +71,11 @@ class BatchingStore:
             return [await self._alone.run(call.script, call.keys, call.args)]
         pipeline = self._client.pipeline(transaction=False)
         for call in batch:
-            pipeline.execute_command("EVALSHA", call.script.sha, len(call.keys), *call.keys, *call.args)
+            by_hash, _ = commands_of(call.script)
+            pipeline.execute_command(by_hash, call.script.sha, len(call.keys), *call.keys, *call.args)
         replies: list[Any] = await pipeline.execute(raise_on_error=False)
+        if any(isinstance(reply, NO_MASTER) for reply in replies):
+            await leave_replica(self._client)
         return [
             await self._again(call) if isinstance(reply, NoScriptError) else reply
             for call, reply in zip(batch, replies, strict=True)

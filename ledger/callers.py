@@ -4,23 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.reading import NotReadyError, parse_key
-from ledger.script import load
+from ledger.script import READY, load
 from ledger.shard import Shard
 from metering.api_key import ApiKeyRecord
 
-_FIND = load("find_caller")
+_FIND = load("find_caller", READY)
 _LAST_USED = load("read_last_used")
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class CallerWindow:
     """A window of the rate limit: its number since the epoch, and its length in seconds."""
 
     number: int
     seconds: int
 
     @classmethod
-    def at(cls, now: int, seconds: int) -> "Window":
+    def at(cls, now: int, seconds: int) -> "CallerWindow":
         """The window of this length that a Unix second lies in."""
         return cls(now // seconds, seconds)
 
@@ -37,7 +37,7 @@ class KeyUse:
     uses: int
 
 
-async def find_caller(shard: Shard, key_hash: str, *, now: int, window: Window) -> KeyUse | None:
+async def find_caller(shard: Shard, key_hash: str, *, now: int, window: CallerWindow) -> KeyUse | None:
     """The key of this hash, noted as used at `now` (Unix seconds); None if unknown or revoked.
 
     Raises:
@@ -46,7 +46,7 @@ async def find_caller(shard: Shard, key_hash: str, *, now: int, window: Window) 
     return await _find(shard, key_hash, (), now, window)
 
 
-async def find_session(shard: Shard, session_hash: str, *, now: int, window: Window) -> KeyUse | None:
+async def find_session(shard: Shard, session_hash: str, *, now: int, window: CallerWindow) -> KeyUse | None:
     """The same for the key that a session was opened with; None also if the session has ended.
 
     Raises:
@@ -63,7 +63,7 @@ async def read_last_used(shard: Shard, key_hashes: Sequence[str]) -> dict[str, i
     return {name: int(time) for name, time in zip(key_hashes, times, strict=True) if time is not None}
 
 
-async def _find(shard: Shard, key_hash: str, session: tuple[str, ...], now: int, window: Window) -> KeyUse | None:
+async def _find(shard: Shard, key_hash: str, session: tuple[str, ...], now: int, window: CallerWindow) -> KeyUse | None:
     keys = shard.keys
     names = [keys.api_keys, keys.last_used, keys.uses(window.number), *session]
     status, *rest = await shard.run(_FIND, names, [key_hash, now, window.seconds])

@@ -6,9 +6,6 @@ between leaves a shard that nobody reads, folds or opens, and that the next clea
 
 from collections.abc import AsyncIterator
 
-from redis.asyncio import Redis
-from redis.asyncio.cluster import RedisCluster
-
 from ledger.scan import scan_keys
 from ledger.script import load
 from ledger.shard import Shard
@@ -22,11 +19,10 @@ class ClearingLostError(Exception):
     """Another clearing of the same shard has begun, or has ended this one: leave the shard to it."""
 
 
-async def clear_shard(client: "Redis | RedisCluster", shard: Shard, *, nonce: str, now_ms: int) -> AsyncIterator[int]:
+async def clear_shard(shard: Shard, *, nonce: str, now_ms: int) -> AsyncIterator[int]:
     """Removes everything that the shard has, its fences last; gives the number of keys removed so far.
 
     Args:
-        client: what the shard's store runs on.
         shard: the shard; one whose clearing was left half-way is taken over.
         nonce: names this clearing, and no other.
         now_ms: Unix milliseconds, for whoever sees the mark.
@@ -37,7 +33,7 @@ async def clear_shard(client: "Redis | RedisCluster", shard: Shard, *, nonce: st
     await shard.run(_BEGIN, [], [nonce, now_ms])
     removed = 0
     yield removed
-    async for names in scan_keys(client, shard.keys):
+    async for names in scan_keys(shard):
         if names and not await shard.run(_CLEAR, names, [nonce]):
             raise ClearingLostError
         removed += len(names)

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ledger.script import load
+from ledger.script import MASTER, load
 from ledger.shard import Shard
 from ledger.state import ShardState
 
-_READ = load("read_counters")
+_READ = load("read_counters", MASTER)
 FENCE = b"fence"  # of a month's hash; two copies may have cut their batches differently
 HASHES_PER_CALL = 200  # of at most 144 fields each: a few milliseconds
 

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ledger.reading import AccountChangedError, NotReadyError
-from ledger.script import load
+from ledger.script import EXACT, READY, load
 from ledger.shard import Shard
 from metering.meters import CATALOGUE
-from metering.span import DAY_HOURS, DAY_SECONDS, MONTH_DAYS, Span
+from metering.span import DAY_HOURS, DAY_SECONDS, MINUTE_SECONDS, MONTH_DAYS, Span
 
-_READ = load("read_history")
-_MINUTE_SECONDS = 60
-_DAY_MINUTES = DAY_SECONDS // _MINUTE_SECONDS
+_READ = load("read_history", (*READY, EXACT))
+_DAY_MINUTES = DAY_SECONDS // MINUTE_SECONDS
 
 Units = tuple[int, ...]
 """Per meter, in catalogue order."""
@@ -48,7 +47,7 @@ async def read_history(
         AccountChangedError: the record is another one now; draw the slots again.
     """
     names, reads = _reads(shard, account, spans)
-    minutes = [cut // _MINUTE_SECONDS for cut in cuts]
+    minutes = [cut // MINUTE_SECONDS for cut in cuts]
     indexes = [meter.index for meter in CATALOGUE]
     args: list[str | bytes | int] = [
         account,

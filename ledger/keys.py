@@ -26,8 +26,18 @@ class ShardKeys:
 
     @property
     def due_order(self) -> str:
-        """Sorted set: the buckets of `due` by their hour."""
+        """Sorted set: the buckets of `due` by their hour, but for those that are set aside."""
         return f"{self._head}due:order"
+
+    @property
+    def aside(self) -> str:
+        """Sorted set, by name: the buckets of `due` of which no row can be made until the account's record changes."""
+        return f"{self._head}due:aside"
+
+    @property
+    def aside_records(self) -> str:
+        """Hash: account with buckets set aside → the record that they were judged by."""
+        return f"{self._head}due:records"
 
     @property
     def in_flight(self) -> str:
@@ -96,7 +106,20 @@ class ShardKeys:
         """String: attempts to sign in from a client's address."""
         return f"{self._head}api:attempts:{address}"
 
+    def portal_links(self, account: str) -> str:
+        """String: links to Stripe's portal that an account has asked for in the current window."""
+        return f"{self._head}api:portal:{account}"
+
     @property
     def hints(self) -> str:
         """Set: the meters that Stripe has reported errors of."""
         return f"{self._head}api:hints"
+
+    def notices(self, author: str) -> str:
+        """Hash: what a service has to say of the shard: a trouble → the findings; may be lost at any time."""
+        return f"{self._head}api:notices:{author}"
+
+    @property
+    def beats(self) -> str:
+        """String: there while some API process is; may be lost at any time."""
+        return f"{self._head}api:beats"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ledger.answer import Answer, Verdict, read_answer
 from ledger.pushes import accepted_key, read_entry, read_rows
-from ledger.script import Script, load
+from ledger.script import EXACT, FENCE, Script, load
 from ledger.shard import Shard
 from ledger.usage import mark_text
 from metering.counting import Mark
@@ -17,6 +17,7 @@ from metering.meters import BY_NAME
 from metering.outcome import ParkReason
 from metering.push_fold import InFlight, Parked, may_park, may_replace, may_retry
 from metering.push_log import (
+    Foreign,
     ParkOrder,
     Prepared,
     PushRecord,
@@ -27,47 +28,48 @@ from metering.push_log import (
     WriteOffOrder,
 )
 from metering.row import Row
-from metering.span import DAY_HOURS, DAY_SECONDS
+from metering.span import DAY_HOURS
 
-_PREPARED = load("fold_prepared")
-_SETTLED = load("fold_settled")
-_RETRY = load("fold_retry")
-_REISSUE = load("fold_reissue")
-_WRITE_OFF = load("fold_write_off")
-_PARK = load("fold_park")
-
-CLOSED_CLAIMS_SECONDS = 2 * DAY_SECONDS  # needed while a log is folded anew, and until its last writers are gone
-ACCEPTED_SECONDS = 110 * DAY_SECONDS  # the 70 days that units are kept, after the last row that may be this old
+_PREPARED = load("fold_prepared", (*FENCE, EXACT), log="pushes")
+_SETTLED = load("fold_settled", FENCE, log="pushes")
+_RETRY = load("fold_retry", FENCE, log="pushes")
+_REISSUE = load("fold_reissue", FENCE, log="pushes")
+_WRITE_OFF = load("fold_write_off", FENCE, log="pushes")
+_PARK = load("fold_park", (*FENCE, EXACT), log="pushes")
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A record's place in the log, and what goes with every script."""
+    """A record's place in the log, and what goes with every script: `start` is where the shard must stand."""
 
     shard: Shard
     mark: Mark
+    start: int
 
     async def run(self, script: Script, names: Sequence[str], args: Sequence[str | bytes | int]) -> Answer:
         """Runs a script that moves the fence past this record."""
-        head: list[str | bytes | int] = [self.mark.offset, self.mark.offset + 1, mark_text(self.mark)]
+        head: list[str | bytes | int] = [self.start, self.mark.offset + 1, mark_text(self.mark)]
         return read_answer(await self.shard.run(script, names, [*head, *args]))
 
     async def rows(self, key: str, identifiers: Sequence[str]) -> dict[str, bytes] | Answer:
         """Some unresolved rows, as they are when this record is next; or the answer if it isn't."""
         fence, found = await read_rows(self.shard, key, identifiers)
-        if fence == self.mark.offset:
+        if fence == self.start:
             return found
         if fence is None:
             return Answer(Verdict.EMPTY, None)
-        return Answer(Verdict.STALE if fence > self.mark.offset else Verdict.GAP, fence)
+        return Answer(Verdict.STALE if fence > self.start else Verdict.GAP, fence)
 
 
-async def fold_push(shard: Shard, record: PushRecord, offset: int, append_ms: int, crc: int = 0) -> Answer:
+async def fold_push(
+    shard: Shard, record: PushRecord, offset: int, append_ms: int, crc: int = 0, start: int | None = None
+) -> Answer:
     """Folds the record at `offset` if the shard stands there. The answer's value is how many rows it changed.
 
-    `crc` is the record's, kept to recognise it by.
+    `crc` is the record's, kept to recognise it by. `start` is where its reader stood before, and so the shard must, if
+    not at `offset`: no reader is shown what lies between.
     """
-    place = _Place(shard, Mark(offset, append_ms, crc))
+    place = _Place(shard, Mark(offset, append_ms, crc), offset if start is None else start)
     match record:
         case Prepared():
             return await _fold_prepared(place, record)
@@ -81,12 +83,23 @@ async def fold_push(shard: Shard, record: PushRecord, offset: int, append_ms: in
             return await _fold_write_off(place, record)
         case ParkOrder():
             return await _fold_park(place, record)
+        case Foreign():
+            return await place.run(_SETTLED, _settled_keys(shard), [])
+
+
+async def pass_over(shard: Shard, start: int, end: int) -> Answer:
+    """Moves the fence over what no reader is shown: what tells of a transaction's end, and what was aborted."""
+    return read_answer(await shard.run(_SETTLED, _settled_keys(shard), [start, end, mark_text(None)]))
+
+
+def _settled_keys(shard: Shard) -> list[str]:
+    return [shard.keys.in_flight, shard.keys.parked, shard.keys.held]
 
 
 async def _fold_prepared(place: _Place, record: Prepared) -> Answer:
     keys = place.shard.keys
-    names = [keys.due, keys.due_order, keys.in_flight, keys.held]
-    args: list[str | bytes | int] = [CLOSED_CLAIMS_SECONDS, record.usage_fence, record.identity.model_dump_json()]
+    names = [keys.due, keys.due_order, keys.in_flight, keys.held, keys.aside]
+    args: list[str | bytes | int] = [record.usage_fence, record.identity.model_dump_json()]
     for row in record.rows:
         day, hour = divmod(row.hour, DAY_HOURS)
         names += (keys.hours(row.account, day), keys.closed_claims(row.account, day))
@@ -97,8 +110,9 @@ async def _fold_prepared(place: _Place, record: Prepared) -> Answer:
             BY_NAME[row.meter].index * DAY_HOURS + hour,
             row.start,
             row.end,
+            row.value,
             row.minute_key,
-            InFlight(row=row, prepared_ms=place.mark.append_ms).model_dump_json(),
+            InFlight(row=row, prepared_ms=record.since_ms(place.mark.append_ms)).model_dump_json(),
         )
     return await place.run(_PREPARED, names, args)
 
@@ -108,7 +122,7 @@ async def _fold_settled(place: _Place, record: Settled) -> Answer:
     found = await place.rows(keys.in_flight, [settlement.identifier for settlement in record.settlements])
     if isinstance(found, Answer):
         return found
-    names, args = [keys.in_flight, keys.parked, keys.held], list[str | bytes | int]([ACCEPTED_SECONDS])
+    names, args = _settled_keys(place.shard), list[str | bytes | int]()
     for settlement in record.settlements:
         if settlement.identifier not in found:
             continue
@@ -172,7 +186,7 @@ async def _fold_reissue(place: _Place, order: ReissueOrder) -> Answer:
         row.identifier(order.namespace),
         row.bucket_key,
         row.minute_key,
-        InFlight(row=row, prepared_ms=append_ms).model_dump_json(),
+        InFlight(row=row, prepared_ms=order.since_ms(append_ms)).model_dump_json(),
     ]
     return await place.run(_REISSUE, [keys.in_flight, keys.parked, keys.held, keys.ended], args)
 

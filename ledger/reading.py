@@ -5,17 +5,17 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from ledger.keys import ShardKeys
-from ledger.script import load
+from ledger.script import EXACT, READY, load
 from ledger.shard import Shard
 from metering.account import Account
 from metering.api_key import ApiKeyRecord
 from metering.meters import CATALOGUE
 from metering.span import DAY_HOURS, MONTH_DAYS, Span, months_of
 
-_FIND_KEY = load("find_key")
-_FIND_ACCOUNT = load("find_account")
-_READ_USAGE = load("read_usage")
-_IS_READY = load("is_ready")
+_FIND_KEY = load("find_key", READY)
+_FIND_ACCOUNT = load("find_account", READY)
+_READ_USAGE = load("read_usage", (*READY, EXACT))
+_IS_READY = load("is_ready", READY)
 KEPT = 10_000  # keys, and questions: who asks once asks again; below 2 KB each
 
 
@@ -45,8 +45,8 @@ class Totals:
 
 async def ready_as_of(shard: Shard) -> int | None:
     """The last moment (Unix ms) the shard was caught up, if it answers readers now; else None."""
-    as_of = await shard.run(_IS_READY, [], [])
-    return None if as_of is None else int(as_of)
+    status, *rest = await shard.run(_IS_READY, [], [])
+    return int(rest[0]) if status == b"READY" else None
 
 
 async def is_ready(shard: Shard) -> bool:

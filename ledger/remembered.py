@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from ledger.reading import NotReadyError
-from ledger.script import load
+from ledger.script import READY, load
 from ledger.shard import Shard
 from ledger.state import read_state
 from metering.dedupe import block_of, oldest_block
 
-_FIND = load("find_remembered")
+_FIND = load("find_remembered", READY)
 MEMBERS_PER_CALL = 1000  # bounds a script's time: six blocks, and at worst one set per member in each
 _ATTEMPTS = 3  # a block opens once in seven days
 

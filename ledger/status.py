@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from ledger.ready import ReadyMark
-from ledger.script import load
+from ledger.script import MASTER, load
 from ledger.shard import Shard
 from ledger.state import ShardState
 
-_STATUS = load("read_status")
-_DUE = load("scan_due")
+_STATUS = load("read_status", MASTER)
+_DUE = load("scan_due", MASTER)
 BUCKETS_PER_STEP = 1000
 
 

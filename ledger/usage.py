@@ -8,7 +8,7 @@ from itertools import chain, starmap
 from operator import attrgetter
 
 from ledger.answer import Answer, read_answer
-from ledger.script import load
+from ledger.script import FENCE, load
 from ledger.shard import Shard
 from metering.counting import Counter, Mark, UsageBatch
 from metering.dedupe import DedupeWindow
@@ -16,8 +16,8 @@ from metering.outage import RejectWindow
 from metering.row import bucket_key
 from metering.span import DAY_HOURS, MONTH_DAYS, month_and_day
 
-_APPLY = load("apply_usage")
-_DROP_BLOCK = load("drop_block")
+_APPLY = load("apply_usage", FENCE, log="usage")
+_DROP = load("drop_keys", log="usage")
 _hour = attrgetter("hour")
 SETS_PER_CALL = 1000  # bounds a script's time, and what Lua unpacks at once (below some 8,000)
 
@@ -67,7 +67,8 @@ async def drop_block(shard: Shard, block: int, sets: int, *, at: int) -> None:
     names = [shard.keys.remembered(block, index) for index in range(sets)]
     for first in range(0, sets, SETS_PER_CALL):
         last = first + SETS_PER_CALL >= sets
-        await shard.run(_DROP_BLOCK, names[first : first + SETS_PER_CALL], [at, block if last else ""])
+        fields = (f"sets:{block}", f"members:{block}") if last else ()
+        await shard.run(_DROP, names[first : first + SETS_PER_CALL], [at, *fields])
 
 
 def _account_days(counters: Sequence[Counter]) -> Mapping[tuple[str, int], list[int]]:

@@ -25,6 +25,15 @@ class Account(BaseModel):
     anchor: UnixSeconds | None = None
     subscription_start: UnixSeconds | None = None
 
+    @property
+    def opening(self) -> int | None:
+        """The second that no usage of its hour may be stamped before: the subscription's start.
+
+        Where that is not known it is the anchor, at which Stripe lets a subscription begin unless it is told otherwise;
+        of an older subscription the anchor's hour is billed as well, only by the period that begins there.
+        """
+        return self.anchor if self.subscription_start is None else self.subscription_start
+
     def to_json(self) -> bytes:
         """The record's value: only what is set."""
         return self.model_dump_json(exclude_none=True).encode()

@@ -21,6 +21,10 @@ class Wait(StrEnum):
     """For ever: counted and shown, never billed."""
 
 
+BY_RECORD_ALONE = frozenset({Wait.NO_CUSTOMER, Wait.BEFORE_SUBSCRIPTION})
+"""What only another record of the account can change, and no time that passes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """The timestamp (Unix seconds) that a row gets. `carried`: its own period could no longer be billed."""
@@ -42,7 +46,7 @@ def stamp(hour: int, account: Account, *, now: int, grace: int) -> Stamp | Wait:
         return Wait.NO_CUSTOMER
     if before_subscription(hour, account.subscription_start):
         return Wait.BEFORE_SUBSCRIPTION
-    time = effective_time(hour, account.subscription_start)
+    time = effective_time(hour, account.opening)
     if time > now:
         return Wait.NOT_BEGUN
     if now < sendable_until(time, account.anchor, grace=grace):

@@ -17,15 +17,16 @@ def start_of(hour: int) -> int:
     return hour * HOUR_SECONDS
 
 
-def effective_time(hour: int, subscription_start: int | None) -> int:
+def effective_time(hour: int, opening: int | None) -> int:
     """The second that decides the bucket's billing period, and the timestamp that Stripe is told.
 
-    It is the bucket's start, except that the bucket which contains the subscription start takes that second:
-    Stripe does not bill what is stamped earlier than the subscription.
+    It is the bucket's start, except that the bucket which contains the account's opening takes that second: Stripe does
+    not bill what is stamped earlier than the subscription. Usage is counted by the hour, so that this hour is billed
+    whole.
     """
     start = start_of(hour)
-    if subscription_start is not None and start < subscription_start < start + HOUR_SECONDS:
-        return subscription_start
+    if opening is not None and start < opening < start + HOUR_SECONDS:
+        return opening
     return start
 
 

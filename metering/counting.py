@@ -15,17 +15,10 @@ from typing import NamedTuple, Protocol
 from zlib import crc32
 
 from metering.bucket import hour_of
-from metering.dedupe import block_end, block_of, oldest_block
+from metering.dedupe import block_end, block_of
 from metering.event import read_event
-from metering.limits import MAX_FUTURE_MS
 from metering.partition import partition_of
 from metering.reject import Reject
-
-ORIGIN_TOPIC = "origin.topic"
-ORIGIN_PARTITION = "origin.partition"
-ORIGIN_OFFSET = "origin.offset"
-ORIGIN_TIME = "origin.time"
-_TIME_DIGITS = 19  # of a Kafka timestamp; any producer can write any header
 
 
 class LogRecord(Protocol):
@@ -64,11 +57,12 @@ class Mark(NamedTuple):
 
 
 class Misplaced(NamedTuple):
-    """A countable record whose account belongs to another partition."""
+    """A countable record whose account belongs to another partition; `time` is its event's, in Unix seconds."""
 
     record: LogRecord
     account: str
     partition: int
+    time: int
 
 
 class Rejected(NamedTuple):
@@ -160,23 +154,21 @@ def _decide(batch: UsageBatch, partitions: int, set_groups: int) -> None:
     seen: set[int] = set()
     index: dict[tuple[str, int, int], int] = {}
     units, groups, partition = batch.units, batch.groups, batch.partition
-    high_ms, oldest_ms_block = batch.high_ms, oldest_block(batch.block)
-    duplicates = 0
+    high_ms, duplicates = batch.high_ms, 0
     for record in batch.records:
         append_ms = record.timestamp
         if append_ms > high_ms:  # noqa: PLR1730 - a call for every record
             high_ms = append_ms
-        origin_ms = origin_time(record) if record.headers else None
-        event = read_event(record.value, high_ms if origin_ms is None else origin_ms)
+        event = read_event(record.value, high_ms, record.headers)
         if isinstance(event, Reject):
             batch.rejected.append(Rejected(record, event))
             continue
         member, account, meter, time, quantity = event
         home = partition_of(account, partitions)
         if home != partition:
-            batch.misplaced.append(Misplaced(record, account, home))
+            batch.misplaced.append(Misplaced(record, account, home, time))
             continue
-        if member in seen or (origin_ms is not None and block_of(time * 1000 - MAX_FUTURE_MS) < oldest_ms_block):
+        if member in seen:
             duplicates += 1
             continue
         seen.add(member)
@@ -192,11 +184,3 @@ def _decide(batch: UsageBatch, partitions: int, set_groups: int) -> None:
     batch.counters = list(map(_as_counter, index))
     if batch.records:
         batch.last = mark_of(batch.records[-1])
-
-
-def origin_time(record: LogRecord) -> int | None:
-    """The append time at the origin, for a copy that was re-routed; None for an original."""
-    for name, value in record.headers:
-        if name == ORIGIN_TIME and value and value.isdigit() and len(value) <= _TIME_DIGITS:
-            return int(value)
-    return None

@@ -32,10 +32,11 @@ def rows_of(record: PushRecord, append_ms: int) -> Iterator[LoggedRow]:
     """The rows that a record carries; rows that lose a race are among them."""
     match record:
         case Prepared():
-            namespace = record.identity.namespace
-            yield from (LoggedRow(row.identifier(namespace), namespace, row, append_ms) for row in record.rows)
+            namespace, since_ms = record.identity.namespace, record.since_ms(append_ms)
+            yield from (LoggedRow(row.identifier(namespace), namespace, row, since_ms) for row in record.rows)
         case ReissueOrder():
-            yield LoggedRow(record.row.identifier(record.namespace), record.namespace, record.row, append_ms)
+            name, since_ms = record.row.identifier(record.namespace), record.since_ms(append_ms)
+            yield LoggedRow(name, record.namespace, record.row, since_ms)
         case ParkOrder():
             yield LoggedRow(record.row.identifier(record.namespace), record.namespace, record.row, record.prepared_ms)
 

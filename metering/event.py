@@ -1,20 +1,24 @@
-"""The usage event: CloudEvents 1.0, structured JSON, one billable action.
+"""The usage event: CloudEvents 1.0, structured or binary, one billable action.
 
 `read_event` is the only door: it gives either the event, reduced to what counting needs, or the reject with
 its reason. Attributes that CloudEvents allows and this platform does not use are ignored.
 """
 
+from collections.abc import Mapping
 from hashlib import blake2b
 from struct import Struct
-from typing import Annotated, Literal, NamedTuple, NotRequired
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 
-from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import from_json
 from typing_extensions import TypedDict
 
 from metering import limits, rfc3339
+from metering.content_mode import CONTENT_TYPE, PREFIX, STRUCTURED, Headers, binary_attributes, content_type
+from metering.event_data import units_of
+from metering.event_faults import explain, not_json, not_object
 from metering.meters import BY_NAME
-from metering.reject import Reject, RejectReason
+from metering.reject import Reject, RejectReason, unreadable
 
 # CloudEvents 1.0, "Type System": a String has no control characters.
 _Text = Annotated[
@@ -24,7 +28,7 @@ _Text = Annotated[
 
 
 class _Data(TypedDict):
-    quantity: NotRequired[Annotated[int, Field(strict=True, ge=1, le=limits.MAX_QUANTITY)]]
+    quantity: NotRequired[Any]
 
 
 class _Envelope(TypedDict):
@@ -34,11 +38,16 @@ class _Envelope(TypedDict):
     type: str
     subject: Annotated[str, StringConstraints(pattern=limits.ACCOUNT_PATTERN)]
     time: Annotated[str, StringConstraints(pattern=rfc3339.PATTERN)]
-    data: NotRequired[_Data | None]
+    data: NotRequired[_Data | None]  # without its other members: who needs them parses the event again
+    data_base64: NotRequired[Any]
 
 
-_envelope = TypeAdapter(_Envelope).validator.validate_json  # without the adapter's own layer of Python
+_validator = TypeAdapter(_Envelope).validator  # without the adapter's own layer of Python
+_of_json, _of_texts = _validator.validate_json, _validator.validate_python
+_NAMES = sorted(_Envelope.__required_keys__)
 _int64 = Struct(">q").unpack
+_N, _I = b"NI"  # how NaN and Infinity begin
+_PLAIN_HEADER = (CONTENT_TYPE, STRUCTURED + b"+json")  # what `producers` and many SDKs write first: known at a glance
 
 
 class UsageEvent(NamedTuple):
@@ -54,51 +63,111 @@ class UsageEvent(NamedTuple):
 _new_event = tuple.__new__  # what UsageEvent(...) comes to, in half the time: this is made of every record
 
 
-def identity_member(source: str, event_id: str) -> int:
-    """The signed 64-bit hash of an event's identity (source, id), by which duplicates are known.
+def identity_member(source: str, event_id: str, meter: str, account: str) -> int:
+    """The signed 64-bit hash of an event's identity (source, id, type, subject), by which duplicates are known.
 
-    BLAKE2b, so that no producer can choose an id that collides with another's. NUL separates the two because
-    neither may contain it.
+    BLAKE2b, so that no producer can choose an id that collides with another's. NUL separates the four because
+    none may contain it.
     """
-    member: int = _int64(blake2b(f"{source}\0{event_id}".encode(), digest_size=8).digest())[0]
+    identity = f"{source}\0{event_id}\0{meter}\0{account}".encode()
+    member: int = _int64(blake2b(identity, digest_size=8).digest())[0]
     return member
 
 
-def read_event(value: bytes | None, append_ms: int) -> UsageEvent | Reject:
-    """Reads one record of the usage log.
+def read_event(value: bytes | None, append_ms: int, headers: Headers = ()) -> UsageEvent | Reject:
+    """Reads one record of the usage log. Never raises: what nobody foresaw is a reject like any other, `unreadable`.
 
     Args:
         value: the record's value.
-        append_ms: Unix milliseconds: the highest append time that the shard has seen, or the append time at the
-            origin for a copy that was re-routed.
+        append_ms: Unix milliseconds: the highest append time that the shard has seen.
+        headers: the record's headers, which say where its attributes are.
     """
+    try:
+        return _read(value, append_ms, headers)
+    except Exception as error:
+        return unreadable(error)
+
+
+def _read(value: bytes | None, append_ms: int, headers: Headers) -> UsageEvent | Reject:
+    if headers and headers[0] != _PLAIN_HEADER:
+        attributes = binary_attributes(headers)
+        if attributes is not None:
+            return _read_binary(value or b"", append_ms, headers, attributes)
     if not value:
         return Reject(RejectReason.EMPTY, "the record has no value")
     if len(value) > limits.MAX_RECORD_BYTES:
-        return Reject(RejectReason.TOO_LARGE, f"{len(value)} bytes; at most {limits.MAX_RECORD_BYTES}")
+        return _too_large(len(value))
     try:
-        event = _envelope(value)
+        event = _of_json(value)
         time = rfc3339.to_unix(event["time"])
-    except ValidationError as error:
-        return _explain(value, append_ms, error)
     except ValueError as error:
-        return _constant_fault(value) or _invalid_time(error)
-    if b"N" in value or b"I" in value:  # one letter is found ten times as fast as a word
+        return _fault_of(value, append_ms, headers, error)
+    if _N in value or _I in value:  # a byte is found many times as fast as a word
         fault = _constant_fault(value)
         if fault is not None:
             return fault
+    data = event.get("data")
+    quantity: Any = 1 if data is None else data.get("quantity")
+    if type(quantity) is not int or not 0 <= quantity <= limits.MAX_QUANTITY or "data_base64" in event:
+        event = from_json(value)
+        quantity = units_of(event)
+    return _judged(event, time, quantity, append_ms)
+
+
+def _judged(event: Mapping[str, Any], time: int, quantity: int | Reject, append_ms: int) -> UsageEvent | Reject:
+    """What becomes of an event whose attributes are well formed; `time` is its own in Unix seconds."""
+    if isinstance(quantity, Reject):
+        return explain(event, append_ms)
     meter = BY_NAME.get(event["type"])
     if meter is None or append_ms < meter.counts_since_ms:
-        return _unknown_meter(event["type"])
+        return explain(event, append_ms)
     late_ms = append_ms - time * 1000
     if late_ms > limits.MAX_PAST_MS:
-        return Reject(RejectReason.TIME_TOO_OLD, f"time {event['time']} is more than 34 days before its append time")
+        return Reject(
+            RejectReason.TIME_TOO_OLD, f"time {event['time'][:64]} is more than 34 days before its append time"
+        )
     if -late_ms > limits.MAX_FUTURE_MS:
-        return Reject(RejectReason.TIME_IN_FUTURE, f"time {event['time']} is more than 5 minutes after its append time")
-    data = event.get("data")
-    quantity = data.get("quantity", 1) if data else 1
-    member = identity_member(event["source"], event["id"])
+        return Reject(
+            RejectReason.TIME_IN_FUTURE, f"time {event['time'][:64]} is more than 5 minutes after its append time"
+        )
+    member = identity_member(event["source"], event["id"], event["type"], event["subject"])
     return _new_event(UsageEvent, (member, event["subject"], meter.index, time, quantity))
+
+
+def _read_binary(
+    value: bytes, append_ms: int, headers: Headers, attributes: Mapping[str, bytes]
+) -> UsageEvent | Reject:
+    """The event of a record in binary mode. Its data is read as JSON, whatever the content type says."""
+    size = len(value) + sum(len(name) + len(text) for name, text in attributes.items())
+    if size > limits.MAX_RECORD_BYTES:
+        return _too_large(size)
+    try:
+        data = from_json(value, allow_inf_nan=False) if value else None
+    except ValueError as error:
+        return not_json(value, f"the data is not JSON: {error}", content_type(headers))
+    # What is not UTF-8 becomes a text with surrogates, which breaks every attribute's rule.
+    event: Any = {name: attributes[name].decode(errors="surrogateescape") for name in _NAMES if name in attributes}
+    event["data"] = data
+    try:
+        time = rfc3339.to_unix(_of_texts(event)["time"])
+    except ValueError as error:
+        return explain(event, append_ms, error, PREFIX)
+    return _judged(event, time, units_of(event), append_ms)
+
+
+def _too_large(size: int) -> Reject:
+    return Reject(RejectReason.TOO_LARGE, f"{size} bytes; at most {limits.MAX_RECORD_BYTES}")
+
+
+def _fault_of(value: bytes, append_ms: int, headers: Headers, error: ValueError) -> Reject:
+    """The named reason why the value of a record in structured mode is no event."""
+    if isinstance(error, ValidationError) and error.errors()[0]["type"] == "json_invalid":
+        return not_json(value, error.errors()[0]["msg"], content_type(headers))
+    fault = _constant_fault(value)
+    if fault is not None:
+        return fault
+    event = from_json(value)
+    return explain(event, append_ms, error) if isinstance(event, dict) else not_object(event)
 
 
 def _constant_fault(value: bytes) -> Reject | None:
@@ -110,40 +179,3 @@ def _constant_fault(value: bytes) -> Reject | None:
     except ValueError as error:
         return Reject(RejectReason.INVALID_JSON, f"NaN or Infinity is not JSON (RFC 8259, section 6): {error}")
     return None
-
-
-def _invalid_time(error: ValueError) -> Reject:
-    return Reject(RejectReason.INVALID_EVENT, f"time: {error}")
-
-
-def _unknown_meter(name: str) -> Reject:
-    return Reject(RejectReason.UNKNOWN_METER, f"type {name[:64]!r} is not one of {', '.join(BY_NAME)}")
-
-
-def _explain(value: bytes, append_ms: int, error: ValidationError) -> Reject:
-    """The named reason behind a validation error, by the precedence of `RejectReason`."""
-    faults = {
-        str(fault["loc"][0]) if fault["loc"] else "": fault for fault in reversed(error.errors(include_url=False))
-    }
-    quantity_only = all(
-        fault["loc"][:2] == ("data", "quantity") for fault in error.errors() if fault["loc"][:1] == ("data",)
-    )
-    if "" in faults and faults[""]["type"] == "json_invalid":
-        return Reject(RejectReason.INVALID_JSON, str(faults[""]["msg"]))
-    fault = _constant_fault(value)
-    if fault is not None:
-        return fault
-    for place, details in faults.items():
-        if place not in {"subject", "data"} or (place == "data" and not quantity_only):
-            return Reject(RejectReason.INVALID_EVENT, f"{place or 'event'}: {details['msg']}")
-    event = from_json(value)
-    try:
-        rfc3339.to_unix(event["time"])
-    except ValueError as wrong:
-        return _invalid_time(wrong)
-    meter = BY_NAME.get(event["type"])
-    if meter is None or append_ms < meter.counts_since_ms:
-        return _unknown_meter(event["type"])
-    if "subject" in faults:
-        return Reject(RejectReason.INVALID_ACCOUNT, f"subject: {faults['subject']['msg']}")
-    return Reject(RejectReason.INVALID_QUANTITY, f"data.quantity: {faults['data']['msg']}")

@@ -13,7 +13,8 @@ ACCOUNT_PATTERN = r"^[A-Za-z0-9_.:-]{1,128}$"
 """What an account id may hold: no braces (Redis hash tags), no spaces. Match it whole: `$` allows a final newline."""
 
 MAX_QUANTITY = 1_000_000_000
-"""Units of one event. A bucket's sum stays far below 2**53, where Lua's numbers (doubles) stop being exact."""
+"""Units of one event. Sums are exact up to 2**63, the integers of Redis (`ledger/guards/exact.lua`): 9.2 * 10**9 events
+of this size, of one account and meter on one day, which are 74 GB of remembered identities in one shard."""
 
 MAX_FUTURE_MS = 5 * 60 * 1000
 """Milliseconds that `time` may be after the record's append time. Stripe takes a meter event 5 minutes ahead."""

@@ -10,6 +10,7 @@ class ParkReason(StrEnum):
     UNKNOWN_CUSTOMER = "unknown_customer"
     NO_METER = "no_meter"
     ARCHIVED_METER = "archived_meter"
+    """Both stand in logs of before: such rows wait in flight now."""
     INVALID_VALUE = "invalid_value"
     REFUSED = "refused"
     MISSED_CUTOFF = "missed_cutoff"
@@ -39,6 +40,13 @@ class Ambiguous:
 
 
 @dataclass(frozen=True, slots=True)
+class NoMeter:
+    """Stripe did not take the row because it has no active meter for it. Nothing is wrong with the row: it waits."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Park:
     """Stripe will never take this row as it is."""
 
@@ -47,10 +55,10 @@ class Park:
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class StopWorker:
     """The worker may not talk to Stripe at all (key, permission): stop and page."""
 
     reason: str
 
 
-Outcome = Delivered | RetryLater | Ambiguous | Park | Stop
+Outcome = Delivered | RetryLater | Ambiguous | NoMeter | Park | StopWorker

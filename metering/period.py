@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from metering.account import Account
 from metering.bucket import HOUR_SECONDS, hour_of
 
 
@@ -47,19 +48,27 @@ def _boundary(month: int, anchor: int | None) -> int:
     return int(model.replace(year=year, month=index + 1, day=day).timestamp())
 
 
-def hours_of(period: Period, subscription_start: int | None) -> range:
+def hours_of(period: Period, account: Account | None) -> range:
     """The buckets whose effective time lies in the period, without those before the subscription.
 
     A bucket whose start lies in the period belongs to it: an anchor off the hour leaves the rest of that hour in
-    the old period. The bucket that contains the subscription start counts from that second.
+    the old period. The bucket that contains the account's opening counts from that second.
+
+    Args:
+        period: one of the account's.
+        account: its facts; None for periods that nothing opens.
     """
     first, last = _first_hour_from(period.start), _first_hour_from(period.end)
-    if subscription_start is not None:
-        opening = hour_of(subscription_start)
-        if period.contains(subscription_start):
-            first, last = opening, max(last, opening + 1)
-        else:
-            first = max(first, opening + 1)
+    opening = account.opening if account else None
+    if account is None or opening is None:
+        return range(first, last)
+    hour = hour_of(opening)
+    if period.contains(opening):
+        return range(hour if account.subscription_start is not None else min(first, hour), max(last, hour + 1))
+    if account.subscription_start is not None:
+        first = max(first, hour + 1)
+    elif period.end == opening:
+        last = hour
     return range(first, max(first, last))
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from metering.outcome import ParkReason
 from metering.push_log import (
+    Foreign,
     ParkOrder,
     Prepared,
     PushRecord,
@@ -28,7 +29,7 @@ QUIET_MS = 3 * 3600 * 1000  # until Stripe's summaries can be believed about a r
 
 
 class InFlight(BaseModel):
-    """A row that was accepted by the log and not settled yet. `prepared_ms` is its record's append time."""
+    """A row that was accepted by the log and not settled yet. `prepared_ms` is when its age began."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -95,6 +96,8 @@ def fold(state: PushState, record: PushRecord, append_ms: int) -> None:
             _write_off(state, record)
         case ParkOrder():
             _park(state, record, append_ms)
+        case Foreign():
+            pass
 
 
 def _prepare(state: PushState, record: Prepared, append_ms: int) -> None:
@@ -107,7 +110,9 @@ def _prepare(state: PushState, record: Prepared, append_ms: int) -> None:
             raise ShardDivergedError(f"{row.bucket_key}: a row claims up to {row.end}, more than was counted")
         held |= {row.bucket_key, row.minute_key}
         state.claimed[row.bucket_key] = row.end
-        state.in_flight[row.identifier(record.identity.namespace)] = InFlight(row=row, prepared_ms=append_ms)
+        state.in_flight[row.identifier(record.identity.namespace)] = InFlight(
+            row=row, prepared_ms=record.since_ms(append_ms)
+        )
 
 
 def _expected_start(state: PushState, row: Row) -> int:
@@ -160,7 +165,7 @@ def _reissue(state: PushState, order: ReissueOrder, append_ms: int) -> None:
     del state.parked[order.old]
     name = order.row.identifier(order.namespace)
     state.ended = (state.ended | {order.old}) - {name}
-    state.in_flight[name] = InFlight(row=order.row, prepared_ms=append_ms)
+    state.in_flight[name] = InFlight(row=order.row, prepared_ms=order.since_ms(append_ms))
 
 
 def _park(state: PushState, order: ParkOrder, append_ms: int) -> None:

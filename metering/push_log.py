@@ -3,9 +3,10 @@
 What they mean together is the fold's to say: `metering/push_fold.py`.
 """
 
+import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from metering.outcome import ParkReason
 from metering.row import Row
@@ -26,7 +27,20 @@ class StripeIdentity(_Record):
     livemode: bool
 
 
-class Prepared(_Record):
+class _Planned(_Record):
+    """A record that sets rows off for Stripe. `planned_ms` is the planner's own clock (Unix ms)."""
+
+    planned_ms: int | None = None
+
+    def since_ms(self, append_ms: int) -> int:
+        """From when the rows' age is counted: the earlier of the planner's clock and the broker's.
+
+        Too old is harmless, since Stripe's summary is asked then; too young is sent again when Stripe has forgotten it.
+        """
+        return append_ms if self.planned_ms is None else min(append_ms, self.planned_ms)
+
+
+class Prepared(_Planned):
     """Rows about to be sent. `usage_fence` is the usage log's fence at planning: no fold may be behind it."""
 
     kind: Literal["prepared"] = "prepared"
@@ -64,7 +78,7 @@ class RetryOrder(Order):
     identifier: str
 
 
-class ReissueOrder(Order):
+class ReissueOrder(Order, _Planned):
     """A parked row, `old`, is replaced by one for another customer or timestamp, under a new identifier.
 
     Whoever orders it has seen in Stripe's summary that the old row is not there, and says of which parking that was
@@ -98,13 +112,38 @@ class ParkOrder(Order):
     delivered_ms: int
 
 
-PushRecord = Prepared | Settled | RetryOrder | ReissueOrder | WriteOffOrder | ParkOrder
-_record = TypeAdapter[PushRecord](Annotated[PushRecord, Field(discriminator="kind")])
+class Foreign(_Record):
+    """What somebody else has written into the log: it claims nothing, settles nothing and is passed over."""
+
+
+_OwnRecord = Prepared | Settled | RetryOrder | ReissueOrder | WriteOffOrder | ParkOrder
+PushRecord = _OwnRecord | Foreign
+_own = TypeAdapter[_OwnRecord](Annotated[_OwnRecord, Field(discriminator="kind")])
 
 
 def decode(value: bytes) -> PushRecord:
-    """A record of the push log; raises pydantic's ValidationError for anything else."""
-    return _record.validate_json(value)
+    """A record of the push log.
+
+    Every version has written objects with a `kind`. What is none is foreign; what is one and can't be read is a newer
+    version's, and may have claimed units.
+
+    Raises:
+        ValidationError: it is of a kind, or has a field, that this version does not know.
+    """
+    try:
+        return _own.validate_json(value)
+    except ValidationError:
+        if _has_kind(value):
+            raise
+        return Foreign()
+
+
+def _has_kind(value: bytes) -> bool:
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and "kind" in found
 
 
 def encode(record: PushRecord) -> bytes:

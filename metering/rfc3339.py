@@ -1,6 +1,6 @@
 """Date-times as RFC 3339 writes them, to whole Unix seconds."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 # RFC 3339, section 5.6. Second 60 is a leap second; hours stop at 23. Written for Rust's regex engine as well.
@@ -10,8 +10,10 @@ PATTERN = (
     r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
 
-LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z: years have four digits
-_UNIX_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNIX_EPOCH_DAY = _EPOCH.toordinal()
+FIRST_SECOND = -62_135_596_800  # 0001-01-01T00:00:00Z: years have four digits
+LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 _LAST_MINUTE_OF_DAY = 23 * 60 + 59
 
 
@@ -39,15 +41,20 @@ def to_unix(text: str) -> int:
     read as :59, so that it stays in the hour that it names.
 
     Raises:
-        ValueError: the month has no such day, or :60 is not at the end of a UTC day (RFC 3339, 5.6 and 5.7).
+        ValueError: the month has no such day, :60 is not at the end of a UTC day (RFC 3339, 5.6 and 5.7), or the
+            offset leads out of the years 1 to 9999.
     """
     if text[-1] in "Zz":
         return _utc_second(text[:19])
     sign, hours, minutes = text[-6], text[-5:-3], text[-2:]
     ahead_minutes = int(hours) * 60 + int(minutes)
-    return _second(text[:19], -ahead_minutes if sign == "-" else ahead_minutes)
+    second = _second(text[:19], -ahead_minutes if sign == "-" else ahead_minutes)
+    if not FIRST_SECOND <= second <= LAST_SECOND:
+        raise ValueError("in UTC it is outside of the years 1 to 9999")
+    return second
 
 
 def from_unix(seconds: int) -> str:
-    """Unix seconds up to `LAST_SECOND` as RFC 3339 in UTC, with a Z."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Unix seconds as RFC 3339 in UTC, with a Z; what lies outside of the years 1 to 9999 as their first or last."""
+    inside = min(max(seconds, FIRST_SECOND), LAST_SECOND)
+    return f"{(_EPOCH + timedelta(seconds=inside)).isoformat()[:19]}Z"

@@ -10,7 +10,9 @@ from metering.account import AccountId, StripeCustomerId
 from metering.meters import BY_NAME
 
 MAX_IDENTIFIER_LENGTH = 100  # Stripe, meter event `identifier`
-MAX_VALUE = 10**15 - 1  # Stripe, meter event value: at most 15 digits
+MAX_VALUE = 10**15 - 1
+"""Units of one row. Stripe refuses a meter event value of more than 15 digits (changelog of 2026-04-22, "validation for
+billing meter event values"); what a bucket has beyond is told by the rows that follow."""
 
 
 class Row(BaseModel):

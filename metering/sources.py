@@ -5,8 +5,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pydantic_core import from_json
-
+from metering.content_mode import PREFIX, attributes_of
 from metering.counting import LogRecord
 
 UNREADABLE = "unreadable"  # the source of what is no JSON object with a source in it
@@ -26,12 +25,9 @@ class Tally:
     rejected: int
 
 
-def source_of(value: bytes | None) -> str:
+def source_of(record: LogRecord) -> str:
     """The `source` of a record that may be anything."""
-    try:
-        source = from_json(value or b"")["source"]
-    except (ValueError, TypeError, KeyError):
-        return UNREADABLE
+    source = attributes_of(record.value, record.headers).get("source")
     return source[:_SHOWN_CHARACTERS] if isinstance(source, str) and source else UNREADABLE
 
 
@@ -40,13 +36,18 @@ def tallies(records: Sequence[LogRecord], rejected: Iterable[LogRecord]) -> list
 
     Events are found by their source's text, not parsed again: this runs beside the count.
     """
-    bad = Counter(source_of(record.value) for record in rejected)
+    bad = Counter(map(source_of, rejected))
     found = []
     for source, count in bad.most_common(MOST_PER_BATCH):
-        text = json.dumps(source).encode()
-        events = count if source == UNREADABLE else sum(text in (record.value or b"") for record in records)
+        events = count if source == UNREADABLE else _mentions(source, records)
         found.append(Tally(source, max(events, count), count))
     return found
+
+
+def _mentions(source: str, records: Iterable[LogRecord]) -> int:
+    """How many records are of a source, by its text in the value or, in binary mode, as a header."""
+    text, header = json.dumps(source).encode(), (f"{PREFIX}source", source.encode())
+    return sum(text in (record.value or b"") or header in record.headers for record in records)
 
 
 class SourceWatch:

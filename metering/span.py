@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 DAY_HOURS = 24
 MONTH_DAYS = 31  # of the longest: fields per meter in a month's hash
 DAY_SECONDS = 86_400
+MINUTE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)

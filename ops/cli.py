@@ -8,21 +8,24 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ops.errors import explain
+from runtime.exit_codes import CANNOT_GO_ON
+from runtime.failing import explain, say
 
 # Name → module, and what `billing --help` says of it. A module is imported when its command is called: what one
 # command needs, the others need not wait for.
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("ops.up", "Run the whole system on this machine, with demo traffic."),
     "topics": ("ops.topics", "Create the Kafka topics, and verify them."),
-    "accounts": ("ops.accounts", "Set and show what is known of accounts: Stripe customer, anchor, start."),
+    "accounts": ("ops.accounts.command", "Set and show what is known of accounts: Stripe customer, anchor, start."),
     "keys": ("ops.keys", "Create, list and revoke API keys."),
     "emit": ("ops.emit", "Publish usage events."),
     "replay": ("ops.replay.command", "Publish events again, from the log or from files."),
     "dlq": ("ops.dlq.command", "Look through the dead letters, publish them again, or discard them."),
-    "status": ("ops.status", "Show how every shard stands, and what needs a person."),
-    "verify": ("ops.verify", "Count the usage log once more, and compare with Redis."),
-    "rebuild": ("ops.rebuild", "Clear shards, and let them be folded again from Kafka."),
+    "status": ("ops.status.command", "Say what needs a person, why, and what mends it."),
+    "verify": ("ops.verify.command", "Count the usage log once more, and compare with Redis."),
+    "rebuild": ("ops.rebuild.command", "Clear shards, and let them be folded again from Kafka."),
+    "quarantine": ("ops.quarantine.command", "Let a shard pass by what stops it."),
+    "drain": ("ops.drain", "Let a shard go on whose records are nearly all rejected."),
     "stripe": ("ops.stripe.command", "Prepare Stripe, and look after the rows that wait for a person."),
     "explain": ("ops.explain.command", "Show the usage events behind a row at Stripe."),
     "stripe-double": ("ops.stripe_double", "Serve a stand-in for Stripe."),
@@ -50,8 +53,8 @@ class LazyGroup(TyperGroup):
             explanation = explain(error)
             if explanation is None:
                 raise
-            typer.echo(f"billing: {explanation}", err=True)
-            raise typer.Exit(1) from error
+            say(f"billing: {explanation}")
+            raise typer.Exit(CANNOT_GO_ON) from error
 
 
 app = typer.Typer(

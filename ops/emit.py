@@ -11,13 +11,14 @@ import typer
 from prometheus_client import CollectorRegistry
 
 from local.stack.settings import settings_of
-from ops.account_change import parse_time
-from ops.errors import OpsError
-from ops.stack_env import KAFKA, StackDir, find_env
-from producers.emitter import UsageEmitter
-from producers.settings import EmitterSettings
+from ops.console.arguments import parse_time
+from ops.console.errors import OpsError
+from ops.console.target import KAFKA, StackDir, find_env
+from ops.logs.account_log import warn_of_unset
 from runtime.kafka import connection_options
+from runtime.kafka_reaching import wait_for_kafka
 from runtime.settings import KafkaSettings
+from telephony_billing_producers import EmitterSettings, UsageEmitter
 
 ACKNOWLEDGE_SECONDS = 30.0
 SOURCE = "/billing/emit"
@@ -41,6 +42,8 @@ def emit(  # noqa: PLR0913 - an event's attributes
 ) -> None:
     """Publish usage events, and print their ids once Kafka has them."""
     settings = settings_of(KafkaSettings, find_env(directory, os.environ, KAFKA))
+    wait_for_kafka(settings)  # the emitter itself would go on trying
+    warn_of_unset(settings, account)
     moment = None if time is None else datetime.fromtimestamp(parse_time("--time", time), UTC)
     base = event_id or str(uuid.uuid4())
     ids = [base] if count == 1 else [f"{base}-{number}" for number in range(1, count + 1)]
@@ -72,5 +75,5 @@ def _flush(emitter: UsageEmitter, settings: KafkaSettings, base: str) -> None:
     except TimeoutError as error:
         raise OpsError(
             f"Kafka at {settings.kafka_bootstrap_servers} did not acknowledge within {ACKNOWLEDGE_SECONDS:g} s, and "
-            f"some events may be missing: once it is back, repeat the command with --id {base}"
+            f"some events may be missing: has `billing topics` been run? Then repeat the command with --id {base}"
         ) from error

@@ -22,13 +22,14 @@ from local.stack.settings import settings_of
 from metering.api_key import ApiKeyRecord, is_well_formed, key_hash, make_api_key
 from metering.partition import partition_of
 from metering.rfc3339 import from_unix
-from ops.account_change import check_account_id
-from ops.errors import OpsError
-from ops.folded import wait_folded
-from ops.settings import TableSettings
-from ops.stack_env import KAFKA, REDIS, StackDir, find_env
-from ops.table_log import read_records, write_records
-from ops.table_text import columns
+from ops.console.arguments import check_account_id
+from ops.console.errors import OpsError
+from ops.console.plain_table import columns
+from ops.console.target import KAFKA, REDIS, StackDir, find_env
+from ops.logs.account_log import warn_of_unset
+from ops.logs.settings import TableSettings
+from ops.logs.table_log import read_records, write_records
+from ops.logs.wait_folded import wait_folded
 from runtime.redis import connect
 from runtime.topics import TopicNames
 
@@ -37,6 +38,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 SHOWN_DIGITS = 12  # of a hash: 48 bits
 LEAST_DIGITS = 8
 HASHES_PER_CALL = 1000  # bounds a script's time, and what Lua unpacks at once
+_HASH = re.compile(r"[0-9a-f]{64}")
 _HASH_PREFIX = re.compile(rf"[0-9a-f]{{{LEAST_DIGITS},64}}")
 
 
@@ -49,6 +51,7 @@ def create_key(
     """Make a key and print it: once, and only here. It works when the command returns."""
     check_account_id(account)
     settings, topic = _settings(directory)
+    warn_of_unset(settings, account)
     key = make_api_key(secrets.choice)
     record = ApiKeyRecord(account=account, label=label, created=int(time.time()))
     places = write_records(settings, topic, {key_hash(key): record.to_json()})
@@ -88,21 +91,34 @@ def revoke_key(
     ],
     directory: StackDir = None,
 ) -> None:
-    """End a key, and the sessions that were opened with it. Nothing works any more when the command returns."""
+    """End a key, and the sessions that were opened with it. Nothing works any more when the command returns.
+
+    A whole key, or all 64 digits of its sha256, are revoked whether or not anybody knows of them.
+    """
     settings, topic = _settings(directory)
-    name = find_hash(key, read_records(settings, topic))
+    name = whole_hash(key) or find_hash(key, read_records(settings, topic))
     places = write_records(settings, topic, {name: None})
     wait_folded(settings, Log.API_KEYS, topic, places)
     typer.echo(f"revoked {name}", err=True)
 
 
-def find_hash(key: str, known: Collection[str]) -> str:
-    """The hash among those known that a key has, or that begins so.
+def whole_hash(key: str) -> str | None:
+    """The hash that a key has, or that is spelt out; None for anything less.
+
+    Nothing else could be meant, so that it need not be known: what a log no longer tells can be revoked all the same.
+    """
+    if is_well_formed(key):
+        return key_hash(key)
+    return key.lower() if _HASH.fullmatch(key.lower()) else None
+
+
+def find_hash(prefix: str, known: Collection[str]) -> str:
+    """The hash among those known that begins so.
 
     Raises:
-        OpsError: it is neither, or there is none, or more than one.
+        OpsError: it is no beginning of a hash, or of none, or of more than one.
     """
-    prefix = key_hash(key) if is_well_formed(key) else key.lower()
+    prefix = prefix.lower()
     if not _HASH_PREFIX.fullmatch(prefix):
         digits = f"at least {LEAST_DIGITS} hexadecimal digits"
         raise OpsError(f"that is neither a key (tk_live_...) nor the beginning of a key's sha256 ({digits})")

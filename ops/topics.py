@@ -5,9 +5,9 @@ import os
 import typer
 
 from local.stack.settings import settings_of
-from ops.stack_env import KAFKA, StackDir, find_env
+from ops.console.target import KAFKA, StackDir, find_env
 from runtime.settings import KafkaSettings
-from runtime.topics import create_topics, topic_specs, verify_topics
+from runtime.topics import create_topics, single_copy_warning, topic_specs, verify_topics
 
 app = typer.Typer(add_completion=False)
 
@@ -17,6 +17,10 @@ def topics(directory: StackDir = None) -> None:
     """Create the topics that are missing, and verify them all; those that exist are left as they are."""
     settings = settings_of(KafkaSettings, find_env(directory, os.environ, KAFKA))
     created = create_topics(settings)
-    verify_topics(settings)
-    for spec in topic_specs(settings):
-        typer.echo(f"{spec.name}: {'created' if spec.name in created else 'as it must be'}")
+    found = verify_topics(settings)
+    for spec, topic in zip(topic_specs(settings), found, strict=True):
+        added = topic.partitions - (spec.partitions or topic.partitions)
+        more = f"; partitions that were added: {added}, what lies there is re-routed" if added else ""
+        typer.echo(f"{spec.name}: {'created' if spec.name in created else 'as it must be'}{more}")
+    if warning := single_copy_warning(found, [topic.name for topic in found]):
+        typer.echo(warning)

@@ -1,6 +1,7 @@
 """`billing up`: the whole system on this machine."""
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -12,8 +13,8 @@ from local.servers.kafka_files import default_cache
 from local.stack.display import make_display
 from local.stack.plan import StackOptions
 from local.stack.run import run_stack
-from ops.stack_env import DEFAULT_DIRECTORY
-from ops.table_log import write_records
+from ops.console.target import DEFAULT_DIRECTORY
+from ops.logs.table_log import write_records
 
 app = typer.Typer(add_completion=False)
 
@@ -45,11 +46,16 @@ def up(
         display=make_display(sys.stdout),
         write=write_records,
         cache=default_cache(),
-        hint=_account_and_key,
+        command=_command,
     )
 
 
-def _account_and_key(directory: Path) -> list[str]:
-    command = "billing" if shutil.which("billing") else str(Path(sys.executable).with_name("billing"))
-    where = "" if directory == DEFAULT_DIRECTORY.resolve() else f" --dir {directory}"
-    return [f"{command} accounts set ACCOUNT{where}", f"{command} keys create ACCOUNT{where}"]
+def _command(directory: Path, *words: str) -> str:
+    program = "billing" if shutil.which("billing") else _shown(Path(sys.executable).with_name("billing"))
+    where = [] if directory == DEFAULT_DIRECTORY.resolve() else ["--dir", str(directory)]
+    return shlex.join([program, *words, *where])
+
+
+def _shown(program: Path) -> str:
+    """From where the person stands, if it is below: `.venv/bin/billing`."""
+    return str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else str(program)

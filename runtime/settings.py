@@ -3,9 +3,11 @@
 Each class is one concern; a process combines the ones it needs (`class ApiSettings(RedisSettings, ...)`).
 """
 
-from typing import Literal
+import re
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # The key that the Stripe double accepts by convention; no real Stripe account has it.
@@ -14,6 +16,9 @@ STRIPE_API_BASE = "https://api.stripe.com"
 STRIPE_METER_EVENTS_BASE = "https://meter-events.stripe.com"
 SINGLE_RATE = 800.0  # 80 % of what Stripe takes of single meter events a second
 STREAM_RATE = 8_000.0  # 80 % of what it takes on the stream
+GIVE_UP_SECONDS = 60.0
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:,/\[\]]+)(?::(?P<port>\d{1,5}))?")
+_REDIS_SCHEMES = ("redis", "rediss", "redis+cluster", "unix")
 
 
 class Settings(BaseSettings):
@@ -33,6 +38,14 @@ class MonitorSettings(Settings):
 
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=0, ge=0, le=65535, description="0: not at all")
+
+
+class PatienceSettings(Settings):
+    """How long a process waits for what it stands on."""
+
+    give_up_seconds: float = Field(
+        default=GIVE_UP_SECONDS, gt=0, description="of Redis, Kafka or Stripe being away; then the process ends"
+    )
 
 
 class ShardSettings(Settings):
@@ -55,12 +68,44 @@ class KafkaSettings(ShardSettings):
     kafka_replication_factor: int = Field(default=1, ge=1)
     topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]*$")
 
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _addresses(cls, value: str) -> str:
+        servers = [server.strip() for server in value.split(",")]
+        for server in servers:
+            found = _ADDRESS.fullmatch(server)
+            if found is None or int(found["port"] or 1) not in range(1, 65_536):
+                raise ValueError(f"{server!r} is no address: write host:port, several separated by commas")
+        return ",".join(servers)
+
+    @model_validator(mode="after")
+    def _a_login_has_a_name(self) -> Self:
+        if self.kafka_security_protocol.startswith("SASL") and not self.kafka_sasl_username:
+            raise ValueError(
+                f"BILLING_KAFKA_SASL_USERNAME is not set, and BILLING_KAFKA_SECURITY_PROTOCOL is "
+                f"{self.kafka_security_protocol}: set it and BILLING_KAFKA_SASL_PASSWORD"
+            )
+        return self
+
 
 class RedisSettings(Settings):
     """Where the folded state lives."""
 
     redis_url: str = "redis://127.0.0.1:6379/0"
     redis_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._:-]*$")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: str) -> str:
+        """The message says nothing of the value: there may be a password in it."""
+        try:
+            url = urlsplit(value)
+            right = url.scheme in _REDIS_SCHEMES and url.port != 0 and bool(url.hostname or url.scheme == "unix")
+        except ValueError:  # a port that is none
+            right = False
+        if not right or not (url.scheme == "unix" or re.fullmatch(r"/?\d*", url.path)):
+            raise ValueError("write redis://host:port/0, rediss:// for TLS, redis+cluster:// for a cluster")
+        return value
 
 
 class CopySettings(RedisSettings):
@@ -87,6 +132,22 @@ class StripeSettings(Settings):
         default=SINGLE_RATE, gt=0, description="rows per second of the whole platform; stream: ten times the default"
     )
     stripe_account: str = Field(default="", description="acct_...: where a restricted key may not read its account")
+
+    @field_validator("stripe_api_base", "stripe_meter_events_base")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s/]\S*", value):
+            raise ValueError(f"{value!r} is no address: write https://host, or leave it out for Stripe's own")
+        return value
+
+    @field_validator("stripe_api_key")
+    @classmethod
+    def _a_key_is_one_word(cls, value: SecretStr) -> SecretStr:
+        """A line end that came with it out of a file would be refused by the HTTP client, with a traceback."""
+        key = value.get_secret_value().strip()
+        if not key.isascii() or any(char.isspace() for char in key):
+            raise ValueError("it holds what no key of Stripe's does: copy it again (sk_... or rk_...)")
+        return SecretStr(key)
 
     @model_validator(mode="after")
     def _meter_events_base_follows(self) -> "StripeSettings":

@@ -1,5 +1,6 @@
 """The topics: what they are called, how they must be set, and the check that refuses to start on any other."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,13 +9,14 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import TopicAlreadyExistsError
 
-from runtime.kafka import sync_options
+from metering.retention import PUSHES_KEPT_SECONDS, TOMBSTONE_SECONDS, USAGE_KEPT_SECONDS
+from runtime.kafka_reaching import connected
 from runtime.settings import KafkaSettings
 
-DAY_MS = 24 * 3600 * 1000
-USAGE_RETENTION_MS = 70 * DAY_MS  # two billing periods of 31 days, and the days an event may be late by
-PUSH_RETENTION_MS = 140 * DAY_MS  # twice the usage log: no bucket outlives the record of what was claimed from it
+USAGE_RETENTION_MS = USAGE_KEPT_SECONDS * 1000
+PUSH_RETENTION_MS = PUSHES_KEPT_SECONDS * 1000
 DEAD_LETTER_MAX_BYTES = 2 * 1024 * 1024  # the largest record a default broker takes, and its headers
+AT_LEAST = {"max.message.bytes", "delete.retention.ms", "min.compaction.lag.ms"}  # of these, more does no harm
 SAFE_REPLICATION = 3  # from here on acknowledged must mean: on two brokers
 
 
@@ -53,15 +55,25 @@ class TopicNames:
         """The push log."""
         return f"{self.prefix}stripe.pushes"
 
+    @property
+    def quarantine(self) -> str:
+        """What must be passed by, by order of a person."""
+        return f"{self.prefix}usage.quarantine"
+
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """How one topic must be. `partitions` None: one or more; `at_least_ms`: retention, None for compacted topics."""
+    """How one topic must be.
+
+    `partitions` None: one or more; `may_grow`: more than these do no harm. `at_least_ms`: retention, None for compacted
+    topics.
+    """
 
     name: str
     partitions: int | None
     at_least_ms: int | None
     configs: dict[str, str] = field(default_factory=dict)
+    may_grow: bool = False
 
 
 def topic_specs(settings: KafkaSettings) -> list[TopicSpec]:
@@ -73,24 +85,25 @@ def topic_specs(settings: KafkaSettings) -> list[TopicSpec]:
         else {}
     )
     log = {"cleanup.policy": "delete", "message.timestamp.type": "LogAppendTime", **safe}
-    table = {"cleanup.policy": "compact", **safe}
+    table = {"cleanup.policy": "compact", "delete.retention.ms": str(TOMBSTONE_SECONDS * 1000), **safe}
     return [
-        TopicSpec(names.usage, shards, USAGE_RETENTION_MS, log),
+        TopicSpec(names.usage, shards, USAGE_RETENTION_MS, log, may_grow=True),
         TopicSpec(
             names.dead_letters,
             None,
             USAGE_RETENTION_MS,
             {"cleanup.policy": "delete", "max.message.bytes": str(DEAD_LETTER_MAX_BYTES), **safe},
         ),
-        TopicSpec(names.accounts, shards, None, table),
+        TopicSpec(names.accounts, shards, None, table | {"min.compaction.lag.ms": str(PUSHES_KEPT_SECONDS * 1000)}),
         TopicSpec(names.api_keys, shards, None, table),
         TopicSpec(names.pushes, shards, PUSH_RETENTION_MS, log),
+        TopicSpec(names.quarantine, None, None, table | {"message.timestamp.type": "LogAppendTime"}),
     ]
 
 
 def create_topics(settings: KafkaSettings) -> list[str]:
     """Creates the topics that are missing and gives their names; those that exist are left as they are."""
-    admin = KafkaAdminClient(**sync_options(settings))
+    admin = connected(KafkaAdminClient, settings)
     try:
         existing = set(admin.list_topics())
         missing = {spec.name: _creation(spec, settings) for spec in topic_specs(settings) if spec.name not in existing}
@@ -114,39 +127,58 @@ def _creation(spec: TopicSpec, settings: KafkaSettings) -> dict[str, object]:
     }
 
 
-def verify_topics(settings: KafkaSettings) -> None:
-    """Compares every topic with what the platform counts on.
+@dataclass(frozen=True, slots=True)
+class TopicFound:
+    """A topic as it is: its partitions, and on how many brokers the one that is on fewest is."""
+
+    name: str
+    partitions: int
+    copies: int
+
+
+def verify_topics(settings: KafkaSettings) -> list[TopicFound]:
+    """Compares every topic with what the platform counts on; gives them as they are.
 
     Raises:
         TopicMismatchError: at least one is missing or differs; nothing may be read or written then.
     """
-    admin = KafkaAdminClient(**sync_options(settings))
+    admin = connected(KafkaAdminClient, settings)
     try:
-        existing = set(admin.list_topics())
-        faults = []
+        existing, found, faults = set(admin.list_topics()), list[TopicFound](), list[str]()
         for spec in topic_specs(settings):
             if spec.name not in existing:
                 faults.append(f"{spec.name} does not exist: run `billing topics`")
                 continue
-            partitions = len(admin.describe_topics([spec.name])[0]["partitions"])
-            faults += [f"{spec.name}: {fault}" for fault in topic_faults(spec, partitions, _configs(admin, spec.name))]
+            partitions = admin.describe_topics([spec.name])[0]["partitions"]
+            copies = min(len(each["replica_nodes"]) for each in partitions)
+            found.append(TopicFound(spec.name, len(partitions), copies))
+            configs = _configs(admin, spec.name)
+            faults += [f"{spec.name}: {fault}" for fault in topic_faults(spec, len(partitions), configs)]
     finally:
         admin.close()
     if faults:
-        raise TopicMismatchError("the topics are not as the platform counts on:\n  " + "\n  ".join(faults))
+        raise TopicMismatchError("the topics are not as the platform counts on: " + "; ".join(faults))
+    return found
+
+
+def single_copy_warning(found: list[TopicFound], names: Collection[str]) -> str:
+    """What can be lost of some topics because each of their records is on one disk only; empty for nothing."""
+    single = [topic.name for topic in found if topic.name in names and topic.copies == 1]
+    if not single:
+        return ""
+    return (
+        f"each record of {', '.join(single)} is on one broker's disk only (replication factor 1): with that disk, or "
+        "by a power cut, what was acknowledged can be lost. For more than a trial run three brokers, and set "
+        "BILLING_KAFKA_REPLICATION_FACTOR=3 before the topics are made (docs/operations.md, Before production)"
+    )
 
 
 def topic_faults(spec: TopicSpec, partitions: int, configs: dict[str, str]) -> list[str]:
     """What is wrong with a topic, each with what to do; empty for a topic that is as it must be."""
-    faults = []
-    if spec.partitions is not None and partitions != spec.partitions:
-        faults.append(
-            f"has {partitions} partitions, BILLING_PARTITIONS says {spec.partitions}: "
-            "the number is chosen once; set the variable to what the topic has"
-        )
+    faults = _partition_faults(spec, partitions)
     for name, wanted in spec.configs.items():
         actual = configs.get(name)
-        enough = name == "max.message.bytes" and actual is not None and int(actual) >= int(wanted)
+        enough = name in AT_LEAST and actual is not None and int(actual) >= int(wanted)
         if actual != wanted and not enough:
             faults.append(f"{name} is {actual}, must be {wanted}: alter the topic's configuration")
     if spec.at_least_ms is not None:
@@ -156,6 +188,21 @@ def topic_faults(spec: TopicSpec, partitions: int, configs: dict[str, str]) -> l
         if size != "-1":
             faults.append(f"retention.bytes is {size}, must be -1: size may not decide what is forgotten")
     return faults
+
+
+def _partition_faults(spec: TopicSpec, partitions: int) -> list[str]:
+    if spec.partitions is None or partitions == spec.partitions or (spec.may_grow and partitions > spec.partitions):
+        return []
+    said = (
+        f"has {partitions} partitions, BILLING_PARTITIONS says {spec.partitions}, and the number is chosen once: "
+        "if the variable was changed, set it back; if not, "
+    )
+    if partitions < spec.partitions:
+        return [said + "billing did not make this topic: delete it if it is empty, and run `billing topics`"]
+    return [
+        said + "partitions were added, which can't be undone: make the topic anew with "
+        f"{spec.partitions}, and copy each partition's records to the one of the same number"
+    ]
 
 
 def _configs(admin: Any, topic: str) -> dict[str, str]:

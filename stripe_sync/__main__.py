@@ -7,18 +7,17 @@ import argparse
 import asyncio
 import logging
 import signal
-import sys
 
 from prometheus_client import CollectorRegistry
 
+from runtime.failing import ends_in_one_line
 from runtime.garbage import collect_seldom
 from runtime.logs import configure_logging
 from runtime.monitor import Pulse, start_monitor
-from runtime.redis import RedisUnsafeError
-from runtime.topics import TopicMismatchError, verify_topics
-from stripe_sync.errors import StripeStoppedError, WrongStripeError
-from stripe_sync.fold_only import serve_fold_only
-from stripe_sync.service import serve
+from runtime.start import checked_servers
+from runtime.topics import TopicNames, single_copy_warning
+from stripe_sync.process.fold_only import serve_fold_only
+from stripe_sync.process.service import serve
 from stripe_sync.settings import StripeSyncSettings
 
 log = logging.getLogger("stripe_sync")
@@ -45,15 +44,15 @@ def _settings() -> StripeSyncSettings:
 
 
 def main() -> None:
-    """Checks what the process stands on, then runs; exits with 1 where it may not or can't go on."""
+    """Checks what the process stands on, then runs; ends in one line where it may not or can't go on."""
     configure_logging()
-    settings = _settings()
-    try:
-        verify_topics(settings)
+    with ends_in_one_line("stripe_sync"):
+        settings = _settings()
+        found = checked_servers(settings)
+        if warning := single_copy_warning(found, {TopicNames(settings.topic_prefix).pushes}):
+            log.warning(warning)
         collect_seldom()
         asyncio.run(_run(settings))
-    except (TopicMismatchError, RedisUnsafeError, StripeStoppedError, WrongStripeError) as error:
-        sys.exit(f"stripe_sync: {error}")
 
 
 if __name__ == "__main__":

@@ -2,21 +2,32 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from metering.alarms import Distances
 from metering.billing_time import CUTOFF_MARGIN_SECONDS, OLDEST_SECONDS
 from metering.span import DAY_SECONDS
-from runtime.settings import CopySettings, KafkaSettings, MonitorSettings, ProcessSettings, StripeSettings
+from runtime.settings import (
+    STRIPE_API_BASE,
+    MonitorSettings,
+    ProcessSettings,
+    StripeSettings,
+)
+from runtime.start import WorkerSettings
+
+PUSH_INTERVAL_SECONDS = 300.0
+WATCHED_PUSH_INTERVAL_SECONDS = 5.0
 
 
-class StripeSyncSettings(KafkaSettings, CopySettings, StripeSettings, ProcessSettings, MonitorSettings):
+class StripeSyncSettings(WorkerSettings, StripeSettings, ProcessSettings, MonitorSettings):
     """Everything the Stripe worker is told from outside."""
 
     namespace: Annotated[
         str, Field(min_length=1, description="part of every identifier: one per installation, never changed")
     ]
-    push_interval_seconds: Annotated[float, Field(gt=0, description="how long a bucket may grow between rows")] = 300.0
+    push_interval_seconds: Annotated[float, Field(gt=0, description="how long a bucket may grow between rows")] = (
+        PUSH_INTERVAL_SECONDS
+    )
     finalization_grace_seconds: Annotated[
         int,
         Field(
@@ -32,7 +43,17 @@ class StripeSyncSettings(KafkaSettings, CopySettings, StripeSettings, ProcessSet
     alarm_in_flight_seconds: Annotated[float, Field(gt=0, description="alarm for rows on their way for so long")] = (
         43_200.0
     )
+    units_per_hour_alarm: Annotated[
+        int, Field(ge=0, description="alarm for more units of one account, meter and hour; 0: none")
+    ] = 0
     alarm_skew_seconds: Annotated[float, Field(gt=0, description="alarm for clocks that differ by so much")] = 60.0
+
+    @model_validator(mode="after")
+    def _interval_follows(self) -> "StripeSyncSettings":
+        """Who tries it out, with a stand-in for Stripe, watches; a real account's rows need not be many."""
+        if "push_interval_seconds" not in self.model_fields_set and self.stripe_api_base != STRIPE_API_BASE:
+            self.push_interval_seconds = WATCHED_PUSH_INTERVAL_SECONDS
+        return self
 
     @property
     def alarm_distances(self) -> Distances:

@@ -15,10 +15,10 @@ from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from rich.console import Console
 
-from api.usage import body_of
+from api.endpoints.usage import body_of
 from bench.api.fill import Filled, fill
 from bench.api.measuring import CONSTANT, PATHS, USAGE, Bench
-from bench.api.results import Results
+from bench.api.results import ApiResults
 from bench.api.serving import Serving, running_api, running_constant
 from bench.api.table import TITLES, show
 from bench.tables import WIDTH
@@ -71,7 +71,7 @@ def measure(
         rate = max(turn.measured.rate for turn in closed[USAGE]) / 2
         say(f"everyone at {rate:,.0f} requests/s")
         opened = {name: bench.open(name, rate) for name in (USAGE, CONSTANT)}
-    results = Results(accounts, first, alone, closed, opened)
+    results = ApiResults(accounts, first, alone, closed, opened)
     show(results, console)
     moment = datetime.now(UTC)
     path = directory / f"api-{moment:%Y%m%d-%H%M%S}.json"

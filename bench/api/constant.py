@@ -7,8 +7,8 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
-from api.__main__ import SHUTDOWN_SECONDS
-from api.usage import body_of
+from api.endpoints.usage import body_of
+from api.http.server import SHUTDOWN_SECONDS
 from metering.meters import CATALOGUE
 from runtime.garbage import collect_seldom
 

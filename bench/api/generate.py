@@ -15,7 +15,7 @@ from bench.keep_alive import Connection, connect, get
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class LoadTask:
     """What to ask for, and how.
 
     Attributes:
@@ -42,7 +42,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class LoadResult:
     """What came of it: `seconds` from the first request to the last answer; latencies in milliseconds.
 
     A latency counts from the moment at which the request was to be sent. `late_ms` is by how much, at p99, the
@@ -66,7 +66,7 @@ class Measured:
 class Generator:
     """Asks, and notes (intended, sent, answered) of every request."""
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: LoadTask) -> None:
         self._task = task
         keys = Path(task.keys).read_text().split()
         self._requests = [get(task.path, key) for key in keys]
@@ -126,13 +126,13 @@ class Generator:
         self.times.append((intended, sent, answer.at))
 
 
-def summary(times: list[tuple[float, float, float]], cpu: float) -> Measured:
+def summary(times: list[tuple[float, float, float]], cpu: float) -> LoadResult:
     """Of (intended, sent, answered), at least one, and of the processor seconds that it took to ask."""
     latencies = sorted(answered - intended for intended, _, answered in times)
     late = sorted(sent - intended for intended, sent, _ in times)
     seconds = max(answered for _, _, answered in times) - times[0][0]
     p50, p99, most = (1000 * _at(latencies, share) for share in (0.5, 0.99, 1.0))
-    return Measured(len(times), seconds, p50, p99, most, 1000 * _at(late, 0.99), cpu / seconds)
+    return LoadResult(len(times), seconds, p50, p99, most, 1000 * _at(late, 0.99), cpu / seconds)
 
 
 def _at(ordered: list[float], share: float) -> float:
@@ -141,7 +141,7 @@ def _at(ordered: list[float], share: float) -> float:
 
 def main() -> None:
     """Does the task of the command line, and prints what was measured."""
-    generator = Generator(Task(**json.loads(sys.argv[1])))
+    generator = Generator(LoadTask(**json.loads(sys.argv[1])))
     gc.disable()  # its pauses would be taken for the server's
     before = time.process_time()
     asyncio.run(generator.run())

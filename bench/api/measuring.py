@@ -9,7 +9,7 @@ from pathlib import Path
 
 from redis import Redis
 
-from bench.api.generate import Measured, Task
+from bench.api.generate import LoadResult, LoadTask
 from bench.api.serving import Serving, Used, used
 
 USAGE, CONSTANT = "usage", "constant"
@@ -21,7 +21,7 @@ OPEN_CONNECTIONS = 64
 class Turn:
     """What one turn measured, and what it used."""
 
-    measured: Measured
+    measured: LoadResult
     used: Used
 
 
@@ -57,15 +57,15 @@ class Bench:
         """At a steady rate."""
         return self._turn(name, replace(self._task(name), connections=OPEN_CONNECTIONS, rate=rate))
 
-    def _task(self, name: str) -> Task:
+    def _task(self, name: str) -> LoadTask:
         url = self._serving(name).url
-        return Task(url, PATHS[name], str(self.keys), self.connections, self.seconds)
+        return LoadTask(url, PATHS[name], str(self.keys), self.connections, self.seconds)
 
     def _serving(self, name: str) -> Serving:
         return self.api if name == USAGE else self.constant
 
-    def _turn(self, name: str, task: Task) -> Turn:
+    def _turn(self, name: str, task: LoadTask) -> Turn:
         before = used(self._serving(name), self.redis)
         command = [sys.executable, "-m", "bench.api.generate", task.text()]
         ran = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-        return Turn(Measured(**json.loads(ran.stdout)), used(self._serving(name), self.redis).since(before))
+        return Turn(LoadResult(**json.loads(ran.stdout)), used(self._serving(name), self.redis).since(before))

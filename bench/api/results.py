@@ -9,7 +9,7 @@ from bench.spread import Spread, spread
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class ApiResults:
     """Everything that was measured; `first` and `alone` are of one request at a time."""
 
     accounts: int

@@ -18,6 +18,7 @@ from local.servers.ports import free_port
 from local.servers.process import Command, ServerProcess
 
 ANSWER_SECONDS = 1.0
+_CALLS = ("evalsha", "evalsha_ro", "eval", "eval_ro")  # scripts
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,6 @@ def used(serving: Serving, redis: Redis) -> Used:
     for section in ("cpu", "commandstats", "stats"):
         pipeline.info(section)
     cpu, commands, stats = pipeline.execute()
-    calls = sum(commands.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("evalsha", "eval"))
+    calls = sum(commands.get(f"cmdstat_{name}", {}).get("calls", 0) for name in _CALLS)
     seconds = cpu["used_cpu_user"] + cpu["used_cpu_sys"]
     return Used(cpu_seconds(serving.process), seconds, calls, stats["total_reads_processed"])

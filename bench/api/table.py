@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.api.measuring import CONSTANT, USAGE, Turn
-from bench.api.results import Results, scripts_of, trips_of
+from bench.api.results import ApiResults, scripts_of, trips_of
 from bench.tables import new_table, targets_table
 
 TITLES = {
@@ -15,13 +15,13 @@ TITLES = {
 }
 
 
-def show(results: Results, console: Console) -> None:
+def show(results: ApiResults, console: Console) -> None:
     """Prints every table."""
     for table in (_rates(results), _latencies(results), _trips(results), targets_table(results.targets())):
         console.print(table)
 
 
-def _rates(results: Results) -> Table:
+def _rates(results: ApiResults) -> Table:
     columns = ("requests/s", "min", "max", "CPU µs each", "Redis µs", "API over it", "generator")
     table = new_table("As fast as they answer", "", *columns)
     for name, turns in results.closed.items():
@@ -36,7 +36,7 @@ def _rates(results: Results) -> Table:
     return table
 
 
-def _latencies(results: Results) -> Table:
+def _latencies(results: ApiResults) -> Table:
     columns = ("requests/s", "p50 ms", "p99 ms", "max ms", "sent late by, p99 ms")
     table = new_table("At half of the API's most", "", *columns)
     for name, turn in results.opened.items():
@@ -46,7 +46,7 @@ def _latencies(results: Results) -> Table:
     return table
 
 
-def _trips(results: Results) -> Table:
+def _trips(results: ApiResults) -> Table:
     table = new_table("To Redis, per request", "", "trips", "scripts")
     rows: list[tuple[str, Turn]] = [
         ("a key's first, alone", results.first),

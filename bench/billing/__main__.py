@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench.billing import exactness, throughput
 from bench.billing.exactness import Exactness
-from bench.billing.results import Results
+from bench.billing.results import BillingResults
 from bench.billing.table import show
 from bench.billing.throughput import NotMeasuredError, Throughput
 from bench.billing.world import new_world
@@ -70,12 +70,12 @@ def measure(  # noqa: PLR0913 - the options
         for transport in HOURS:
             if transport in part:
                 bill_fast(servers, transport)
-    results = Results(found, rates, skipped)
+    results = BillingResults(found, rates, skipped)
     show(results, console)
     console.print(f"written: {_write(results, directory)}")
 
 
-def _write(results: Results, directory: Path) -> Path:
+def _write(results: BillingResults, directory: Path) -> Path:
     moment = datetime.now(UTC)
     path = directory / f"billing-{moment:%Y%m%d-%H%M%S}.json"
     document = {"at": moment.isoformat(timespec="seconds"), **results.document()}

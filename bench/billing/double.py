@@ -19,9 +19,9 @@ from local.servers.process import Command, ServerProcess
 from metering.meters import CATALOGUE
 from metering.rfc3339 import from_unix
 from runtime.settings import DOUBLE_API_KEY
-from stripe_sync.meters import create_missing
-from stripe_sync.stream import MOST_EVENTS
-from stripe_sync.stream import PATH as STREAM_PATH
+from stripe_sync.stripe_api.meters import create_missing
+from stripe_sync.stripe_api.stream import MOST_EVENTS
+from stripe_sync.stripe_api.stream import PATH as STREAM_PATH
 
 SINGLE_PATH = "/v2/billing/meter_events"
 SESSION_PATH = "/v2/billing/meter_event_session"

@@ -6,13 +6,13 @@ from typing import Any
 from bench.billing.exactness import Exactness
 from bench.billing.throughput import Throughput
 from bench.results import Target
-from stripe_sync.sender import RESEND_SECONDS
+from stripe_sync.sending.sender import RESEND_SECONDS
 
 STREAM_ROWS = 5000.0  # a second; less is aimed at where the double takes less
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class BillingResults:
     """Everything that was measured; `skipped` says why a part could not be."""
 
     exactness: Exactness | None

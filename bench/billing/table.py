@@ -4,11 +4,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.billing.exactness import Exactness
-from bench.billing.results import Results
+from bench.billing.results import BillingResults
 from bench.tables import new_table, targets_table
 
 
-def show(results: Results, console: Console) -> None:
+def show(results: BillingResults, console: Console) -> None:
     """Prints every table that there is something for."""
     if results.exactness:
         console.print(_exactness(results.exactness))
@@ -41,7 +41,7 @@ def _exactness(found: Exactness) -> Table:
     return table
 
 
-def _throughput(results: Results) -> Table:
+def _throughput(results: BillingResults) -> Table:
     columns = ("rows", "rows/s", "limit", "the double takes", "of that", "appends per 100", "CPU µs/row")
     table = new_table("Throughput", "", *columns)
     for each in results.throughput:

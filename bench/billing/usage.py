@@ -27,7 +27,7 @@ _EVENT = (
 
 
 @dataclass
-class Usage:
+class BilledUsage:
     """Customers by account; `units` is what must be billed, by customer and meter."""
 
     customers: dict[str, str]
@@ -69,7 +69,7 @@ def publish_accounts(settings: KafkaSettings, customers: dict[str, str]) -> None
     _flush(producer)
 
 
-def publish_usage(settings: KafkaSettings, usage: Usage, units: int, hours: int, seed: int) -> None:
+def publish_usage(settings: KafkaSettings, usage: BilledUsage, units: int, hours: int, seed: int) -> None:
     """Sends the events to the usage topic."""
     producer, topic = _producer(settings), TopicNames(settings.topic_prefix).usage
     for account, value in usage.events_of(units, hours, now=int(time.time()), seed=seed):

@@ -12,9 +12,9 @@ from tempfile import mkdtemp
 from kafka import KafkaConsumer, TopicPartition
 from redis import Redis
 
-from bench.aggregator_process import CATCH_UP_SECONDS, Counters, running_aggregator
+from bench.aggregator_process import CATCH_UP_SECONDS, ProcessCounters, running_aggregator
 from bench.billing.double import Double, running_double
-from bench.billing.usage import Usage, publish_accounts, publish_usage
+from bench.billing.usage import BilledUsage, publish_accounts, publish_usage
 from bench.servers import PARTITIONS, Servers
 from ledger.keys import ShardKeys
 from local.servers.process import Command, ServerProcess
@@ -35,12 +35,12 @@ class World:
     redis: Redis
     double: Double
     directory: Path
-    usage: Usage = field(default_factory=lambda: Usage({}))
+    usage: BilledUsage = field(default_factory=lambda: BilledUsage({}))
 
     def add_accounts(self, accounts: int) -> None:
         """Makes customers, and publishes whose they are."""
         names = [f"acct_{number:06d}" for number in range(accounts)]
-        self.usage = Usage(self.double.create_customers(names))
+        self.usage = BilledUsage(self.double.create_customers(names))
         publish_accounts(self.settings, self.usage.customers)
 
     def count(self, units: int, hours: int, seed: int, meanwhile: Callable[[], None] = lambda: None) -> None:
@@ -49,7 +49,7 @@ class World:
         `meanwhile` is called again and again until then.
         """
         publish_usage(self.settings, self.usage, units, hours, seed)
-        counters = Counters(self.redis, PARTITIONS)
+        counters = ProcessCounters(self.redis, PARTITIONS)
         counters.wait_ready()
         deadline = time.monotonic() + CATCH_UP_SECONDS
         while (counted := counters.now().counted) < self.usage.events:

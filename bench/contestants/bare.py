@@ -4,8 +4,8 @@ import asyncio
 
 from aiokafka import TopicPartition
 
+from aggregator.folds.usage import UsageFold, UsageTopics
 from aggregator.publisher import SilentPublisher
-from aggregator.usage_fold import UsageFold, UsageTopics
 from bench.contestants.reading import start_consumer
 from bench.task import Stopwatch, Task, told
 from ledger.redis_store import RedisStore

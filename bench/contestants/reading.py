@@ -2,7 +2,7 @@
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from aggregator.app import BATCH_RECORDS, FETCH_BYTES
+from aggregator.faust_adapter.app import BATCH_RECORDS, FETCH_BYTES
 from bench.task import Task
 
 

@@ -1,16 +1,14 @@
--- Counts one batch of the usage log: check the fence, look up duplicates, count, advance.
+-- Counts one batch of the usage log: look up duplicates, count, advance.
 -- KEYS: 1 fences, 2 due, 3 due order; per group its set in each block, newest first; per account and day hours, days
 -- ARGV: 1 start, 2 end, 3 highest append time, 4 last offset:time:crc, 5 dedupe block, 6 its sets, 7 read, 8 repeated
 --       within the batch, 9 dead-lettered, 10 re-routed, 11 groups, 12 blocks, 13 counters, 14 accounts' days,
 --       15 reject window, 16 (f64 units, f64 hour) packed for each counter, the bucket of each
 --       per group: (u32 counter, u32 quantity) packed for each member, the members
 --       per account and day: (u32 counter, u16 field of the hours, u16 field of the days) packed for each, in order
-local CHUNK, KEPT_SECONDS = 1000, 72 * 86400  -- Lua unpacks some 8,000 values at once
-local fence, open = unpack(redis.call('HMGET', KEYS[1], 'usage', 'closed_before'))
-if not fence then return {'EMPTY', ''} end
-if fence ~= ARGV[1] then return {tonumber(fence) > tonumber(ARGV[1]) and 'STALE' or 'GAP', fence} end
+local CHUNK, EXACT = 1000, 2^53  -- Lua unpacks some 8,000 values at once; beyond 2^53 its numbers are not exact
+local open = tonumber(redis.call('HGET', KEYS[1], 'closed_before') or 0)
 local groups, blocks, counters, account_days = unpack(ARGV, 11, 14)
-local key, arg, hits, units, hours, open = 4, 17 + counters, 0, {}, {}, tonumber(open or 0)
+local key, arg, hits, units, hours = 4, 17 + counters, 0, {}, {}
 for c = 1, counters do units[c], hours[c] = struct.unpack('<dd', ARGV[16], c * 16 - 15) end
 for _ = 1, groups do
   local corrections, known, new = ARGV[arg], {}, {}
@@ -34,7 +32,10 @@ local function add(k, n, from)  -- the first n sums, to one hash; gives which it
   if n == 1 and from == 1 then return redis.call('HINCRBY', KEYS[k], fields[1], sums[2]) == sums[2] and {1} or {} end
   local held, new = redis.call('HMGET', KEYS[k], unpack(fields, 1, n)), {}
   for f = 1, n do
-    sums[2 * f - 1], sums[2 * f] = fields[f], sums[2 * f] + (held[f] or 0)
+    local sum = sums[2 * f] + (held[f] or 0)
+    local large = sum >= EXACT and redis.call('HINCRBY', KEYS[k], fields[f], sums[2 * f])
+    if large then sum = redis.call('HGET', KEYS[k], fields[f]) end
+    sums[2 * f - 1], sums[2 * f] = fields[f], sum
     if not held[f] then new[#new + 1] = f end
   end
   redis.call('HSET', KEYS[k], unpack(sums, from, 2 * n))
@@ -49,8 +50,7 @@ for h = 0, 2 * account_days - 1 do
       sums[2 * n] = sums[2 * n] + units[c]
     end
   end
-  local is_new = n > 0 and #add(key, n, 1 - 2 * month) > 0 and month == 1  -- new hours are of a day that is new, too
-  for k = key - 1, is_new and key or 0 do redis.call('EXPIRE', KEYS[k], KEPT_SECONDS) end
+  if n > 0 then add(key, n, 1 - 2 * month) end
   key, arg = key + 1, arg + month
 end
 for c = 1, counters do

@@ -1,8 +1,6 @@
 -- Who a credential belongs to, in the shard of its key's hash; and its key is noted as used.
 -- KEYS: 1 fences, 2 API keys, 3 last used, 4 uses in this window; 5 session, where that is the credential
 -- ARGV: 1 key's hash ('' for a session), 2 now, 3 seconds to keep the window's uses
-local ready = redis.call('HGET', KEYS[1], 'ready')
-if ready ~= string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') then return {'NOT_READY'} end
 local hash = ARGV[1]
 if KEYS[5] then hash = redis.call('GET', KEYS[5]) end
 local record = hash and redis.call('HGET', KEYS[2], hash)

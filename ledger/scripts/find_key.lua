@@ -1,7 +1,5 @@
 -- Looks an API key's hash up in its own shard, so that a valid key never reads as unknown.
 -- KEYS: 1 fences, 2 API keys   ARGV: 1 hash
-local ready = redis.call('HGET', KEYS[1], 'ready')
-if ready ~= string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') then return {'NOT_READY'} end
 local record = redis.call('HGET', KEYS[2], ARGV[1])
 if not record then return {'UNKNOWN'} end
 return {'FOUND', record}

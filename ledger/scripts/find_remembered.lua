@@ -2,8 +2,6 @@
 -- KEYS: 1 fences; then the sets to ask
 -- ARGV: 1 blocks, then per block: its number, its sets; then per set to ask: how many members, the members
 -- Returns REMEMBERED and 1 or 0 per member asked for, in order; or NOT_READY; or CHANGED.
-local ready = redis.call('HGET', KEYS[1], 'ready')
-if ready ~= string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') then return {'NOT_READY'} end
 local arg = 2
 for _ = 1, tonumber(ARGV[1]) do
   if redis.call('HGET', KEYS[1], 'sets:' .. ARGV[arg]) ~= ARGV[arg + 1] then return {'CHANGED'} end

@@ -3,19 +3,14 @@
 -- KEYS: 1 fences, 2 parked, 3 held, 4 ended, 5 accepted
 -- ARGV: 1 start, 2 end, 3 mark, 4 identifier, 5 bucket, 6 minute, 7 units, 8 field of carried units or '',
 --       9 entry, '' if the order came too early
-local fence = redis.call('HGET', KEYS[1], 'pushes')
-if not fence then return {'EMPTY', ''} end
-if fence ~= ARGV[1] then
-  return {tonumber(fence) > tonumber(ARGV[1]) and 'STALE' or 'GAP', fence}
-end
 local held = redis.call('HMGET', KEYS[3], ARGV[5], ARGV[6])
 local ended = redis.call('SISMEMBER', KEYS[4], ARGV[4]) == 1
-local accepted = tonumber(redis.call('HGET', KEYS[5], ARGV[6]) or '0')
+local lacks = minus(redis.call('HGET', KEYS[5], ARGV[6]) or '0', ARGV[7], '0') < 0
 local parked = 0
-if ARGV[9] ~= '' and not ended and not held[1] and not held[2] and accepted >= tonumber(ARGV[7]) then
+if ARGV[9] ~= '' and not ended and not held[1] and not held[2] and not lacks then
   parked = 1
-  redis.call('HINCRBY', KEYS[5], ARGV[6], -ARGV[7])
-  if ARGV[8] ~= '' then redis.call('HINCRBY', KEYS[5], ARGV[8], -ARGV[7]) end
+  redis.call('HINCRBY', KEYS[5], ARGV[6], '-' .. ARGV[7])
+  if ARGV[8] ~= '' then redis.call('HINCRBY', KEYS[5], ARGV[8], '-' .. ARGV[7]) end
   redis.call('HSET', KEYS[2], ARGV[4], ARGV[9])
   redis.call('HSET', KEYS[3], ARGV[5], ARGV[4], ARGV[6], ARGV[4])
 end

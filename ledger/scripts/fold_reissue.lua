@@ -2,11 +2,6 @@
 -- KEYS: 1 fences, 2 in flight, 3 parked, 4 held, 5 ended
 -- ARGV: 1 start, 2 end, 3 mark, 4 old identifier, '' if it may not be replaced, 5 old minute
 --       6 identifier, 7 bucket, 8 minute, 9 entry
-local fence = redis.call('HGET', KEYS[1], 'pushes')
-if not fence then return {'EMPTY', ''} end
-if fence ~= ARGV[1] then
-  return {tonumber(fence) > tonumber(ARGV[1]) and 'STALE' or 'GAP', fence}
-end
 local free = ARGV[5] == ARGV[8] or redis.call('HEXISTS', KEYS[4], ARGV[8]) == 0
 local found = ARGV[4] ~= '' and free and redis.call('HDEL', KEYS[3], ARGV[4]) or 0
 if found == 1 then

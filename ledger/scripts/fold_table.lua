@@ -1,17 +1,17 @@
--- Applies one batch of a compacted log (accounts, API keys) to its hash.
--- KEYS: 1 fences, 2 table   ARGV: 1 fence field, 2 start, 3 end, 4 last offset:time:crc; then name, value or '' each
-local fence = redis.call('HGET', KEYS[1], ARGV[1])
-if not fence then return {'EMPTY', ''} end
-if fence ~= ARGV[2] then
-  return {tonumber(fence) > tonumber(ARGV[2]) and 'STALE' or 'GAP', fence}
-end
-for a = 5, #ARGV, 2 do
+-- Applies one batch of a compacted log (accounts, API keys) to its hash. One that was read so late that what was removed
+-- may be missing from it is OUTDATED.
+-- KEYS: 1 fences, 2 table
+-- ARGV: 1 start, 2 end, 3 last offset:time:crc, 4 when it was read, 5 how long the log tells all (ms); then name, value
+--       or '' each
+local since, as_of = unpack(redis.call('HMGET', KEYS[1], LOG .. '.since', 'ready.as_of'))
+if ARGV[4] - math.max(since or 0, as_of or 0) >= tonumber(ARGV[5]) then return {'OUTDATED', fence} end
+for a = 6, #ARGV, 2 do
   if ARGV[a + 1] == '' then
     redis.call('HDEL', KEYS[2], ARGV[a])
   else
     redis.call('HSET', KEYS[2], ARGV[a], ARGV[a + 1])
   end
 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], ARGV[1] .. '.last', ARGV[4]) end
-return {'APPLIED', ARGV[3]}
+redis.call('HSET', KEYS[1], LOG, ARGV[2])
+if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], LOG .. '.last', ARGV[3]) end
+return {'APPLIED', ARGV[2]}

@@ -1,10 +1,5 @@
 -- Folds an order to write off: a parked row is gone, and what it held is free. Its units stay claimed.
 -- KEYS: 1 fences, 2 parked, 3 held, 4 ended   ARGV: 1 start, 2 end, 3 mark, 4 identifier, 5 bucket, 6 minute
-local fence = redis.call('HGET', KEYS[1], 'pushes')
-if not fence then return {'EMPTY', ''} end
-if fence ~= ARGV[1] then
-  return {tonumber(fence) > tonumber(ARGV[1]) and 'STALE' or 'GAP', fence}
-end
 local found = redis.call('HDEL', KEYS[2], ARGV[4])
 if found == 1 then
   redis.call('HDEL', KEYS[3], ARGV[5], ARGV[6])

@@ -1,4 +1,3 @@
--- Up to when the shard is known to be complete, if readers may see it; else nothing.
+-- Up to when the shard is known to be complete.
 -- KEYS: 1 fences
-local fences = redis.call('HMGET', KEYS[1], 'ready', 'ready.as_of')
-return fences[1] == string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)') and fences[2]
+return {'READY', redis.call('HGET', KEYS[1], 'ready.as_of')}

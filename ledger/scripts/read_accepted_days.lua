@@ -1,8 +1,7 @@
 -- What Stripe has accepted on some days, if the push log is folded; and where its fold stands.
 -- KEYS: 1 fences; then the days' accepted hashes
 local fences = redis.call('HMGET', KEYS[1], 'push_ready', 'pushes')
-local replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
-if fences[1] ~= replication then return {'NOT_READY'} end
+if fences[1] ~= master then return {'NOT_READY'} end
 local reply = {'ACCEPTED', fences[2]}
 for k = 2, #KEYS do reply[k + 1] = redis.call('HGETALL', KEYS[k]) end
 return reply

@@ -1,12 +1,10 @@
 -- Sums an account's units per meter in several slots of time; what Stripe has accepted in them, and how much of that
--- was carried forward (nothing while the push log is not ready). Answers while the shard is ready and the account's
--- record is the one that the slots were drawn from.
+-- was carried forward (nothing while the push log is not ready). Answers while the account's record is the one that the
+-- slots were drawn from.
 -- KEYS: 1 fences, 2 accounts; the hashes of counters; the hashes of accepted units, by day
 -- ARGV: 1 account, 2 its record or '', 3 meters, 4 slots, 5 hashes of counters; the meters' indexes;
 --       per hash of counters: slot, fields per meter, first, last; the minutes between which accepted slots lie
-local fences = redis.call('HMGET', KEYS[1], 'ready', 'ready.as_of', 'push_ready')
-local replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
-if fences[1] ~= replication then return {'NOT_READY'} end
+local as_of, push_ready = unpack(redis.call('HMGET', KEYS[1], 'ready.as_of', 'push_ready'))
 local record = redis.call('HGET', KEYS[2], ARGV[1]) or ''
 if record ~= ARGV[2] then return {'CHANGED', record} end
 
@@ -17,8 +15,9 @@ local function zeros(count)
   return sums
 end
 local function texts(sums)
-  for i = 1, #sums do sums[i] = string.format('%.0f', sums[i]) end
-  return sums
+  local found = {}
+  for i = 1, #sums do found[i] = total(sums, i) end
+  return found
 end
 
 local units, place = zeros(slots * meters), {}
@@ -31,10 +30,10 @@ for k = 1, hashes do
   end
   for i, found in ipairs(redis.call('HMGET', KEYS[2 + k], unpack(fields))) do
     local at = slot * meters + 1 + math.floor((i - 1) / (last - first + 1))
-    if found then units[at] = units[at] + found end
+    if found then plus(units, at, found) end
   end
 end
-if fences[3] ~= replication then return {'HISTORY', fences[2], texts(units)} end
+if push_ready ~= master then return {'HISTORY', as_of, texts(units)} end
 
 local cuts = {}
 for arg = 6 + meters + hashes * 4, #ARGV do cuts[#cuts + 1] = tonumber(ARGV[arg]) end
@@ -47,8 +46,8 @@ for k = 3 + hashes, #KEYS do
     if m and at >= cuts[1] then
       while cuts[slot + 1] and at >= cuts[slot + 1] do slot = slot + 1 end
       local sum = (slot - 1) * meters + m
-      if slot < #cuts then sums[sum] = sums[sum] + found[i + 1] end
+      if slot < #cuts then plus(sums, sum, found[i + 1]) end
     end
   end
 end
-return {'HISTORY', fences[2], texts(units), texts(accepted), texts(carried)}
+return {'HISTORY', as_of, texts(units), texts(accepted), texts(carried)}

@@ -1,8 +1,7 @@
 -- A shard at one moment: the server's replication id, how much is due, in flight and parked, then the fences.
 -- KEYS: 1 fences, 2 due, 3 in flight, 4 parked
-local replication = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
 return {
-  replication,
+  master,
   redis.call('HLEN', KEYS[2]),
   redis.call('HLEN', KEYS[3]),
   redis.call('HLEN', KEYS[4]),

@@ -5,13 +5,11 @@ import json
 import logging
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from local.demo.traffic import Traffic
@@ -19,12 +17,12 @@ from local.demo.usage import Services, publish_period
 from local.stack.private_file import replace_private
 from local.stack.topic_id import topic_id
 from metering.period import Period, period_containing
-from producers.emitter import UsageEmitter
-from producers.settings import EmitterSettings
+from runtime.failing import ends_in_one_line
 from runtime.kafka import connection_options
 from runtime.logs import configure_logging
 from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
+from telephony_billing_producers import EmitterSettings, UsageEmitter
 
 ACKNOWLEDGE_SECONDS = 30.0
 
@@ -84,7 +82,7 @@ def run(settings: KafkaSettings, directory: Path, stopping: Callable[[], bool]) 
     """Publishes until `stopping()`.
 
     Raises:
-        KafkaError, TimeoutError: Kafka is not there at the start. Later it may go away: the emitter has a spool.
+        KafkaUnreachableError, TimeoutError: Kafka is not there at the start. Later it may go: the emitter has a spool.
     """
     options = connection_options(settings)
     options.pop("bootstrap_servers")
@@ -110,13 +108,11 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, required=True, help="what the demo remembers, and its spool")
     arguments = parser.parse_args()
     configure_logging()
-    stops: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda signum, _: stops.append(signum))
-    try:
+    with ends_in_one_line("demo"):
+        stops: list[int] = []
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda signum, _: stops.append(signum))
         run(KafkaSettings(), arguments.directory, lambda: bool(stops))
-    except (KafkaError, TimeoutError) as error:
-        sys.exit(f"demo: {error}")
 
 
 if __name__ == "__main__":

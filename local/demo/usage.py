@@ -10,11 +10,7 @@ from datetime import UTC, datetime
 
 from local.demo.accounts import DOCS_ACCOUNT, LIVE_ACCOUNTS
 from metering.period import Period
-from producers.emitter import UsageEmitter
-from producers.in_flight import Delivery
-from producers.numbers import NumberService
-from producers.sms import SmsService
-from producers.voice import VoiceService
+from telephony_billing_producers import Delivery, NumberService, SmsService, UsageEmitter, VoiceService
 
 DOCUMENTED: Mapping[str, int] = {
     "sms.send": 1250,
@@ -32,9 +28,9 @@ _SOURCE = "/demo"
 class Services:
     """The telephony services of the demo, on one emitter."""
 
-    sms: SmsService
-    voice: VoiceService
-    numbers: NumberService
+    sms: SmsService[Delivery]
+    voice: VoiceService[Delivery]
+    numbers: NumberService[Delivery]
 
     @classmethod
     def on(cls, emitter: UsageEmitter) -> "Services":

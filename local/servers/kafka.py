@@ -150,7 +150,7 @@ class KafkaServer(ServerProcess):
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=FORMAT_SECONDS, check=False
             )
         if formatted.returncode != 0:
-            raise ServerError(f"Kafka could not format {self._log_dir}:\n{self.tail()}")
+            raise ServerError(f"Kafka could not format {self._log_dir}: {self.tail(1)} (all of it: {self.command.log})")
 
     def _cluster_id(self) -> str:
         """The id kept with the data; a new directory gets one: 22 characters of base64, as Kafka's Uuid prints it."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from local.servers import tether
 from local.servers.deadline import wait_until
+from local.servers.log_files import tail
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
@@ -52,6 +53,7 @@ class ServerProcess:
         self.command = command
         self._ready = ready
         self._child: subprocess.Popen[bytes] | None = None
+        self._log_start = 0  # of this life: what earlier ones wrote explains nothing about it
 
     @property
     def pid(self) -> int | None:
@@ -78,6 +80,7 @@ class ServerProcess:
             raise ServerError(f"{self.name} is running already, as process {self.pid}")
         self.command.log.parent.mkdir(parents=True, exist_ok=True)
         with self.command.log.open("ab") as log:
+            self._log_start = log.tell()
             self._child = subprocess.Popen(
                 self._tethered(),
                 stdin=subprocess.DEVNULL,
@@ -124,10 +127,8 @@ class ServerProcess:
         return self._ready()
 
     def tail(self, lines: int = TAIL_LINES) -> str:
-        """The last lines of the server's log."""
-        if not self.command.log.exists():
-            return ""
-        return "\n".join(self.command.log.read_text(errors="replace").splitlines()[-lines:])
+        """The last lines that the server has written since it was last started."""
+        return "\n".join(tail(self.command.log, lines, self._log_start))
 
     def _tethered(self) -> list[str]:
         if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():

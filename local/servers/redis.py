@@ -3,7 +3,9 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import redis
 from redis.backoff import NoBackoff
@@ -33,12 +35,20 @@ SETTINGS = {
 class RedisServer(ServerProcess):
     """One server over one data directory, which holds its append-only file and outlives it."""
 
-    def __init__(self, *, data: Path, port: int, binary: Path, log: Path | None = None) -> None:
-        """`log` is where the server's output goes, default `redis.log` in the data directory."""
+    def __init__(
+        self,
+        *,
+        data: Path,
+        port: int,
+        binary: Path,
+        log: Path | None = None,
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`log` is where the output goes, default `redis.log` in the data directory; `settings` come on top of ours."""
         self.data = data.absolute()
         self.port = port
         argv = [str(binary), "--port", str(port), "--dir", str(self.data)]
-        for name, value in SETTINGS.items():
+        for name, value in {**SETTINGS, **settings}.items():
             argv += [f"--{name}", value]
         super().__init__("Redis", Command(argv, log or self.data / "redis.log"), self._answers)
 

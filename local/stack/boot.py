@@ -17,26 +17,33 @@ from local.stack.supervisor import Service, Supervisor
 
 POLL_SECONDS = 0.03
 PROBE_SECONDS = 0.05
-DEADLINE_SECONDS = 120.0
+STUCK_SECONDS = 120.0  # without anything that gets on; how long a boot may take depends on how much there is to count
 MOST_ENDS = 3  # a service that ended so often while booting will not come up
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """Something to be done once; `run` gives what there is to say of it, or nothing."""
+class BootStep:
+    """Something to be done once.
+
+    Attributes:
+        name: as it is shown.
+        needs: what must be done before.
+        run: does it, in a thread of its own; returns what there is to say of it, or nothing.
+        progress: how far a long one is, in words; it gets on while they change.
+    """
 
     name: str
     needs: frozenset[str]
     run: Callable[[], str]
+    progress: Callable[[], str] = str
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A service to be started; `answers` says whether it does; None where only the rest of the stack can tell."""
+    """A service to be started: done once it answers, or at once where nobody can ask it."""
 
     service: Service
     needs: frozenset[str]
-    answers: Callable[[], bool] | None = None
 
     @property
     def name(self) -> str:
@@ -49,7 +56,7 @@ class Boot:
 
     def __init__(
         self,
-        tasks: Iterable[Step | Start],
+        tasks: Iterable[BootStep | Start],
         supervisor: Supervisor,
         display: Display,
         *,
@@ -65,13 +72,15 @@ class Boot:
         self._now = now
         self._sleep = sleep
         self._began = now()
+        self._got_on = self._began
+        self._signs: dict[str, str] = {}
         self._over = Event()
 
     def run(self, stopping: Callable[[], bool]) -> bool:
         """Boots. True once everything is done and runs; False as soon as `stopping()`: it is given up then.
 
         Raises:
-            StackError: a task failed, a service keeps ending, or the deadline has passed.
+            StackError: a task failed, a service keeps ending, or nothing has got on for too long.
         """
         try:
             while not stopping():
@@ -93,14 +102,14 @@ class Boot:
             if not task.needs <= self._done:
                 continue
             del self._waiting[name]
-            if isinstance(task, Step):
+            if isinstance(task, BootStep):
                 self._running[name] = in_background(task.run)
                 continue
             self._supervisor.start(task.service)
-            if task.answers is None:
+            if task.service.answers is None:
                 self._done.add(name)
             else:
-                self._running[name] = in_background(partial(self._until, task.answers))
+                self._running[name] = in_background(partial(self._until, task.service.answers))
 
     def _collect(self) -> None:
         for name, running in list(self._running.items()):
@@ -108,6 +117,7 @@ class Boot:
                 del self._running[name]
                 said = running.result()
                 self._done.add(name)
+                self._got_on = self._now()
                 self._display.line(f"{self._now() - self._began:5.1f} s  {name}" + (f": {said}" if said else ""))
 
     def _until(self, answers: Callable[[], bool]) -> str:
@@ -118,18 +128,34 @@ class Boot:
     def _check(self) -> None:
         for name, ends in self._supervisor.ends().items():
             if ends >= MOST_ENDS:
-                raise StackError(f"{name} does not come up; {self._supervisor.log_end(name)}")
-        if self._now() - self._began > DEADLINE_SECONDS:
+                raise StackError(f"{name} does not come up: {self._supervisor.last_words(name)}")
+        signs = {name: self._sign(name) for name in self._running}
+        if signs != self._signs:
+            self._signs, self._got_on = signs, self._now()
+        if self._now() - self._got_on > STUCK_SECONDS:
             late = sorted(self._running) or sorted(self._waiting)
-            raise StackError(f"not there after {DEADLINE_SECONDS:g} s: {', '.join(late)}\n{self._logs_behind(late)}")
+            raise StackError(f"nothing got on for {STUCK_SECONDS:g} s: {', '.join(late)}; {self._behind(late)}")
 
-    def _logs_behind(self, late: Iterable[str]) -> str:
-        """The ends of the logs of what is late, and of what it needs."""
+    def _sign(self, name: str) -> str:
+        """What changes while a task gets on: a step's own words, the size of a starting service's log."""
+        task = self._tasks[name]
+        return task.progress() if isinstance(task, BootStep) else self._supervisor.log_size(name)
+
+    def _behind(self, late: Iterable[str]) -> str:
+        """The last words of what is late, and of what it needs."""
         names = {name for task in late for name in (task, *self._tasks[task].needs)}
-        return "\n".join(filter(None, (self._supervisor.log_end(name) for name in sorted(names))))
+        words = {name: self._supervisor.last_words(name) for name in sorted(names)}
+        return "; ".join(f"{name}: {said}" for name, said in words.items() if said)
 
     def _waits_for(self) -> str:
-        return "waiting for " + ", ".join(sorted(self._running)) if self._running else ""
+        if not self._running:
+            return ""
+        waiting = [f"{name} ({words})" if (words := self._words(name)) else name for name in sorted(self._running)]
+        return f"{100 * len(self._done) // len(self._tasks)} %, waiting for {', '.join(waiting)}"
+
+    def _words(self, name: str) -> str:
+        task = self._tasks[name]
+        return task.progress() if isinstance(task, BootStep) else ""
 
 
 def in_background(work: Callable[[], str]) -> Future[str]:

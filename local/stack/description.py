@@ -1,14 +1,17 @@
 """`stack.json`: how clients, tests and the `billing` command find a running stack."""
 
+import fcntl
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.stack.errors import StackError
 from local.stack.private_file import replace_private
 from local.stack.supervisor import RunningProcess
 
 NAME = "stack.json"
+LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,29 @@ def remove_stack_file(directory: Path) -> None:
 
 
 def read_stack_env(directory: Path) -> dict[str, str] | None:
-    """The `env` of the directory's stack; None where none runs."""
+    """The `env` of the directory's stack; None where none runs.
+
+    Raises:
+        StackError: the file is damaged; or its supervisor was killed, and nobody keeps what it tells up to date.
+    """
+    file = directory / NAME
     try:
-        described = json.loads((directory / NAME).read_text())
-    except FileNotFoundError:
+        described = json.loads(file.read_text())
+        env = {str(name): str(value) for name, value in described["env"].items()}
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    return {str(name): str(value) for name, value in described["env"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StackError(f"{file} can't be read ({error}): start the stack again with billing up") from error
+    if _is_abandoned(directory / LOCK):
+        raise StackError(f"the stack in {directory} was killed: start it again with billing up --dir {directory}")
+    return env
+
+
+def _is_abandoned(lock: Path) -> bool:
+    """Whether nobody holds the lock that a supervisor holds for as long as it lives."""
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # it is held; or there is none: then the file was not written by a supervisor of this machine
+        return False
+    return True

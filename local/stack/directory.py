@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from local.stack.description import LOCK
 from local.stack.description import NAME as STACK_FILE
 from local.stack.errors import StackError
 from local.stack.private_file import replace_private
@@ -56,6 +57,11 @@ class StackDirectory:
         return self.root / "children.json"
 
     @property
+    def lock(self) -> Path:
+        """Held by the supervisor for as long as it lives."""
+        return self.root / LOCK
+
+    @property
     def _kept(self) -> Path:
         return self.root / "kept.json"
 
@@ -64,10 +70,15 @@ class StackDirectory:
         """Holds the directory; the kernel lets go of it when the process ends, however it ends.
 
         Raises:
-            StackError: another supervisor holds it.
+            StackError: another supervisor holds it; or it can't be a directory of ours.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / "lock").open("a+") as file:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StackError(
+                f"{self.root} can't be used as a directory ({error.strerror}): choose another with --dir"
+            ) from error
+        with self.lock.open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -89,14 +100,26 @@ class StackDirectory:
         for file in (self._kept, self.root / STACK_FILE):
             file.unlink(missing_ok=True)
 
+    def make_private(self) -> None:
+        """Makes what the stack's processes write into, for its owner alone: usage, customers and keys lie there."""
+        for made in (self.data, self.logs, self.demo):
+            made.mkdir(parents=True, exist_ok=True)
+            made.chmod(0o700)
+
     def read_kept(self) -> Kept | None:
         """What an earlier start kept; None before the first."""
         try:
-            return Kept(**json.loads(self._kept.read_text()))
+            kept = Kept(**json.loads(self._kept.read_text()))
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError) as error:
-            raise StackError(f"{self._kept} cannot be read ({error}): mend it, or start anew with --fresh") from error
+        except (ValueError, TypeError, OSError) as error:
+            raise StackError(f"{self._kept} can't be read ({error}): mend it, or start anew with --fresh") from error
+        if not isinstance(kept.partitions, int) or kept.partitions < 1:
+            raise StackError(
+                f"{self._kept} says partitions: {kept.partitions!r}: write the number that the topics have, or start "
+                "anew with --fresh"
+            )
+        return kept
 
     def keep(self, kept: Kept) -> None:
         """Remembers for the next start."""

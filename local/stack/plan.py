@@ -11,11 +11,12 @@ from local.stack.stripe_choice import BASE as STRIPE_BASE
 from local.stack.stripe_choice import KEY as STRIPE_KEY
 from local.stack.stripe_choice import choose_stripe
 
-PUSH_INTERVAL_SECONDS = "5"  # instead of minutes: who tries it out watches
 DEFAULT_PARTITIONS = 12
+MOST_PARTITIONS = 1000  # of each of five topics, on one broker of this machine
 _KAFKA = "BILLING_KAFKA_BOOTSTRAP_SERVERS"
 _REDIS = "BILLING_REDIS_URL"
 _HOST = "BILLING_HTTP_HOST"
+_PARTITIONS = "BILLING_PARTITIONS"
 _PREFIX = "BILLING_"
 # Of one process, or of the stack's making: not handed on as they were found.
 _OWN = ("BILLING_PROCESS_NAME", _HOST, "BILLING_HTTP_PORT", "BILLING_API_URL", "BILLING_TEST_")
@@ -32,6 +33,11 @@ class StackOptions:
     demo: bool = True
     aggregators: int = 1
     stripe_workers: int = 1
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """The names of the processes that serve a health page and nothing else."""
+        return (*_numbered("aggregator", self.aggregators), *_numbered("stripe-sync", self.stripe_workers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,10 @@ class StackPlan:
         return self.env["BILLING_API_URL"]
 
 
+def _numbered(name: str, count: int) -> list[str]:
+    return [f"{name}-{number}" for number in range(1, count + 1)]
+
+
 def check_options(options: StackOptions, environ: Mapping[str, str]) -> None:
     """Refuses what can't be done.
 
@@ -75,6 +85,18 @@ def check_options(options: StackOptions, environ: Mapping[str, str]) -> None:
         )
 
 
+def asked_partitions(environ: Mapping[str, str]) -> int:
+    """How many partitions a new stack is to have.
+
+    Raises:
+        StackError: the variable is no number of partitions.
+    """
+    text = environ.get(_PARTITIONS) or str(DEFAULT_PARTITIONS)
+    if not text.isdecimal() or not 0 < int(text) <= MOST_PARTITIONS:
+        raise StackError(f"{_PARTITIONS} is {text!r}: set it to a number from 1 to {MOST_PARTITIONS}, or leave it out")
+    return int(text)
+
+
 def plan_stack(options: StackOptions, environ: Mapping[str, str], kept: Kept, ports: Mapping[str, int]) -> StackPlan:
     """Decides what runs where.
 
@@ -85,10 +107,9 @@ def plan_stack(options: StackOptions, environ: Mapping[str, str], kept: Kept, po
     kafka, redis = not environ.get(_KAFKA), not environ.get(_REDIS)
     host = environ.get(_HOST) or LOOPBACK
     env = {
-        "BILLING_PUSH_INTERVAL_SECONDS": PUSH_INTERVAL_SECONDS,
         "BILLING_TOPIC_PREFIX": "",
         "BILLING_REDIS_PREFIX": "",
-        "BILLING_PARTITIONS": str(kept.partitions),
+        _PARTITIONS: str(kept.partitions),
         "BILLING_NAMESPACE": kept.namespace,
     }
     env |= _handed_on(environ, without_kafka=kafka, without_stripe=stripe.base is None)

@@ -1,6 +1,6 @@
-"""Which ports the stack's servers get: those that are set, else those of the last start, else free ones."""
+"""Which ports the stack's servers get: those that are set, else of the last start, else well-known, else free ones."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from local.servers.ports import PortTakenError, free_ports, require_free
 from local.stack.errors import StackError
@@ -13,21 +13,38 @@ VARIABLES: Mapping[str, str | None] = {
     "stripe-double": "BILLING_STRIPE_DOUBLE_PORT",
     "api": "BILLING_HTTP_PORT",
 }
+# Where clients look first, and what the documents say.
+WELL_KNOWN: Mapping[str, int] = {"kafka": 9092, "api": 8080}
 _LARGEST = 65_535
 
 
-def choose_ports(environ: Mapping[str, str], kept: Mapping[str, int]) -> dict[str, int]:
-    """A port for every server.
+def choose_ports(
+    environ: Mapping[str, str],
+    kept: Mapping[str, int],
+    workers: Iterable[str] = (),
+    take: Callable[[int], bool] = lambda _: False,
+) -> dict[str, int]:
+    """A port for every server, and one for each worker's health page.
+
+    Args:
+        environ: variables that set ports.
+        kept: those of the last start.
+        workers: who has a health page and nothing else.
+        take: takes a well-known port for this stack; False if another one was faster.
 
     Raises:
         PortTakenError: a port that is set belongs to another process.
         StackError: a variable that is no port, or two servers with the same one.
     """
     ports = _set_ports(environ)
+    wanted = [*VARIABLES, *workers]
     for server, port in kept.items():
-        if server in VARIABLES and server not in ports and port not in ports.values() and _is_free(port):
+        if server in wanted and server not in ports and port not in ports.values() and _is_free(port):
             ports[server] = port
-    missing = [server for server in VARIABLES if server not in ports]
+    for server, port in WELL_KNOWN.items():
+        if server not in ports and port not in ports.values() and _is_free(port) and take(port):
+            ports[server] = port
+    missing = [server for server in wanted if server not in ports]
     spare = [port for port in free_ports(len(missing) + len(ports)) if port not in ports.values()]
     return ports | dict(zip(missing, spare, strict=False))
 

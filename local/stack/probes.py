@@ -11,7 +11,7 @@ PROBE_SECONDS = 2.0
 _direct = build_opener(ProxyHandler({}))  # what listens on this machine is not behind a proxy
 
 
-class Answer(NamedTuple):
+class ProbeAnswer(NamedTuple):
     """An HTTP answer; `status` 0: none came."""
 
     status: int
@@ -22,17 +22,17 @@ class Answer(NamedTuple):
         return {entry["meter"]: entry["total"] for entry in json.loads(self.body)["usage"]}
 
 
-def ask(url: str, headers: Mapping[str, str] | None = None) -> Answer:
+def ask(url: str, headers: Mapping[str, str] | None = None) -> ProbeAnswer:
     """GET an http:// URL of this machine; never raises for what the other side does."""
     request = Request(url, headers=dict(headers or {}))  # noqa: S310 - our own http:// URL
     try:
         with _direct.open(request, timeout=PROBE_SECONDS) as answer:
-            return Answer(answer.status, answer.read())
+            return ProbeAnswer(answer.status, answer.read())
     except HTTPError as error:
         with error:
-            return Answer(error.code, error.read())
+            return ProbeAnswer(error.code, error.read())
     except (OSError, HTTPException):
-        return Answer(0, b"")
+        return ProbeAnswer(0, b"")
 
 
 def is_there(url: str) -> bool:

@@ -1,28 +1,36 @@
 """The embedded stack, wired: plan, boot, keep running, stop."""
 
 import secrets
+import shutil
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from local.demo.accounts import DOCS_ACCOUNT
 from local.servers.kafka_files import fetch_progress, kafka_files
+from local.stack.banner import banner
 from local.stack.boot import Boot, in_background
 from local.stack.description import StackFile, remove_stack_file
 from local.stack.directory import Kept, StackDirectory
 from local.stack.display import Display
+from local.stack.errors import StackError
+from local.stack.held_ports import HeldPorts
 from local.stack.orphans import end_orphans, note_children
-from local.stack.plan import DEFAULT_PARTITIONS, StackOptions, StackPlan, check_options, plan_stack
+from local.stack.plan import StackOptions, StackPlan, asked_partitions, check_options, plan_stack
 from local.stack.port_choice import choose_ports
 from local.stack.services import StackServices
 from local.stack.settings import settings_of
 from local.stack.steps import StackSteps, WriteRecords
 from local.stack.supervisor import Ended, Happening, Started, Supervisor
-from runtime.settings import KafkaSettings, StripeSettings
+from runtime.settings import KafkaSettings, RedisSettings, StripeSettings
+
+# Writes a `billing` command: the stack's directory, and the command's words.
+CommandLine = Callable[..., str]
 
 POLL_SECONDS = 0.05
-DASHBOARD = "/dashboard/billing"
+LEAST_FREE_BYTES = 16 * 2**20  # with less, what the servers have to say of it comes in many forms
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -54,7 +62,7 @@ def run_stack(
     display: Display,
     write: WriteRecords,
     cache: Path,
-    hint: Callable[[Path], list[str]],
+    command: CommandLine,
 ) -> None:
     """Runs a stack in the foreground until SIGINT, SIGTERM or SIGHUP.
 
@@ -64,7 +72,7 @@ def run_stack(
         display: where progress goes.
         write: how records get into the compacted topics.
         cache: where downloads are kept.
-        hint: the commands that make an account and a key in a directory's stack: what is shown without a demo.
+        command: writes a `billing` command for a directory's stack, as it is shown to be copied.
 
     Raises:
         StackError, PortTakenError, ServerError, JarError: it can't come up; everything was stopped again.
@@ -79,19 +87,38 @@ def run_stack(
             display.line(f"ended {len(orphans)} processes that an earlier stack left behind")
         if options.fresh:
             directory.clear()
-        plan = _plan(options, environ, directory)
+        directory.make_private()
+        held = HeldPorts()  # until this process ends
+        plan = _plan(options, environ, directory, held)
         if plan.kafka and not _fetch(cache, display, signals.stop):
             return
-        _Stack(plan, directory, environ, display, cache).run(write, signals, hint)
+        with _a_full_disk_is_named(directory.root):
+            _Stack(plan, directory, environ, display, cache).run(write, signals, command)
 
 
-def _plan(options: StackOptions, environ: Mapping[str, str], directory: StackDirectory) -> StackPlan:
-    kept = directory.read_kept() or Kept(
-        namespace=secrets.token_hex(8), partitions=int(environ.get("BILLING_PARTITIONS") or DEFAULT_PARTITIONS)
-    )
-    ports = choose_ports(environ, kept.ports)
-    directory.keep(Kept(kept.namespace, kept.partitions, ports))
-    return plan_stack(options, environ, kept, ports)
+@contextmanager
+def _a_full_disk_is_named(root: Path) -> Iterator[None]:
+    """Where there is no room, whatever fails says something else."""
+    try:
+        yield
+    except Exception as error:
+        free = shutil.disk_usage(root).free
+        if free >= LEAST_FREE_BYTES:
+            raise
+        raise StackError(
+            f"there is no room in {root} ({free // 2**20} MB are free): make some, or choose another directory with "
+            f"--dir; {error}"
+        ) from error
+
+
+def _plan(options: StackOptions, environ: Mapping[str, str], directory: StackDirectory, held: HeldPorts) -> StackPlan:
+    kept = directory.read_kept() or Kept(secrets.token_hex(8), asked_partitions(environ))
+    ports = choose_ports(environ, kept.ports, options.workers, held.take)
+    plan = plan_stack(options, environ, kept, ports)
+    for kind in (KafkaSettings, RedisSettings, StripeSettings):
+        settings_of(kind, plan.env)
+    directory.keep(Kept(kept.namespace, kept.partitions, ports))  # nothing that can't be run is kept
+    return plan
 
 
 def _fetch(cache: Path, display: Display, stopping: Callable[[], bool]) -> bool:
@@ -120,21 +147,24 @@ class _Stack:
         self._directory = directory
         self._display = display
         self._up = False
+        self._unwritten = False
         self._supervisor = Supervisor(self._happened)
         self._services = StackServices(plan, directory, environ)
         kafka, stripe = settings_of(KafkaSettings, plan.env), settings_of(StripeSettings, plan.env)
         self._steps = StackSteps(self._services, kafka, stripe, cache)
 
-    def run(self, write: WriteRecords, signals: Signals, hint: Callable[[Path], list[str]]) -> None:
+    def run(self, write: WriteRecords, signals: Signals, command: CommandLine) -> None:
         began = time.monotonic()
         try:
             starts = self._services.starts()
             steps = self._steps.steps(starts, write)
             boot = Boot([*starts, *steps], self._supervisor, self._display)
             if boot.run(signals.stop):
-                self._announce(time.monotonic() - began, hint(self._directory.root))
+                self._announce(time.monotonic() - began, command)
                 while not signals.stop():
                     self._supervisor.tend()
+                    if self._unwritten:
+                        self._write_files()
                     time.sleep(POLL_SECONDS)
         finally:
             self._steps.given_up.set()
@@ -148,38 +178,36 @@ class _Stack:
         self._directory.children.unlink(missing_ok=True)
         self._display.line("stopped")
 
-    def _announce(self, seconds: float, hint: list[str]) -> None:
+    def _announce(self, seconds: float, command: CommandLine) -> None:
         self._up = True
-        self._write_file()
+        self._write_files()
         self._display.line(
             f"\nEverything runs, after {seconds:.1f} s. Logs: {self._directory.logs}. Ctrl-C stops it.\n"
         )
-        for line in banner(self._plan.api_url, self._keys(), hint):
+        for line in banner(self._plan.env, self._keys(), partial(command, self._directory.root)):
             self._display.line(line)
 
     def _happened(self, happening: Happening) -> None:
-        if isinstance(happening, Started):
-            note_children(self._directory.children, (each.pid for each in self._supervisor.processes()))
-        if self._up:
-            self._write_file()
+        self._write_files()
         match happening:
             case Ended(name, reason, delay):
                 self._display.line(f"{name} {reason}; starting it again in {delay:g} s")
             case Started(name, pid, again=True):
                 self._display.line(f"{name} runs again, as process {pid}")
 
-    def _write_file(self) -> None:
-        StackFile(self._plan.env, self._keys(), self._supervisor.processes()).write(self._directory.root)
+    def _write_files(self) -> None:
+        """Notes what runs now. A disk that is full ends nothing: it is said once, and tried again."""
+        processes = self._supervisor.processes()
+        try:
+            note_children(self._directory.children, (each.pid for each in processes))
+            if self._up:
+                StackFile(self._plan.env, self._keys(), processes).write(self._directory.root)
+        except OSError as error:
+            if not self._unwritten:
+                self._display.line(f"{self._directory.root} can't be written ({error.strerror}): make room there")
+            self._unwritten = True
+        else:
+            self._unwritten = False
 
     def _keys(self) -> Mapping[str, str]:
         return self._steps.accounts.keys if self._steps.accounts else {}
-
-
-def banner(api_url: str, keys: Mapping[str, str], hint: list[str]) -> list[str]:
-    """How to use what runs now."""
-    lines = [f"  API        {api_url}", f"  Dashboard  {api_url}{DASHBOARD}"]
-    if not keys:
-        return [*lines, "", "These make an account and a key:", "", *(f"  {line}" for line in hint), ""]
-    key = keys[DOCS_ACCOUNT]
-    lines.append(f"  Key        {key}  ({DOCS_ACCOUNT}): for the API, and to sign in to the dashboard")
-    return [*lines, "", f'  curl -H "Authorization: Bearer {key}" {api_url}/api/billing/usage', ""]

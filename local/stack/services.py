@@ -41,39 +41,58 @@ class StackServices:
             starts.append(self._server("kafka", self._kafka, needs="kafka files"))
         starts.append(self._api())
         folding = {"topics", *self._redis_first()}
-        starts += self._several("aggregator", "aggregator", options.aggregators, folding)
-        starts += self._several("stripe-sync", "stripe_sync", options.stripe_workers, folding | {"meters"})
+        for name in options.workers:
+            aggregator = name.startswith("aggregator")
+            package = "aggregator" if aggregator else "stripe_sync"
+            starts.append(self._worker(name, package, folding if aggregator else folding | {"meters"}))
         if options.demo:
             demo = [sys.executable, "-m", "local.demo", "--directory", str(self.directory.demo)]
             starts.append(Start(self._python_service("demo", demo, tier=TRAFFIC), frozenset({"topics"})))
         return starts
+
+    def metrics_urls(self) -> list[str]:
+        """Where the aggregators tell how they get on."""
+        names = [name for name in self.plan.options.workers if name.startswith("aggregator")]
+        return [f"http://{LOOPBACK}:{self.plan.ports[name]}/metrics" for name in names]
 
     def _redis_first(self) -> set[str]:
         return {"redis"} if self.plan.redis else set()
 
     def _api(self) -> Start:
         own = {"BILLING_HTTP_HOST": self.plan.http_host, "BILLING_HTTP_PORT": str(self.plan.ports["api"])}
-        service = self._python_service("api", [sys.executable, "-m", "api"], tier=SERVICES, own=own)
-        return Start(service, frozenset(self._redis_first()), lambda: is_there(f"{self.plan.api_url}/healthz"))
+        healthz = f"{self.plan.api_url}/healthz"
+        argv = [sys.executable, "-m", "api"]
+        service = self._python_service("api", argv, tier=SERVICES, own=own, answers=lambda: is_there(healthz))
+        return Start(service, frozenset(self._redis_first()))
 
     def _stripe_double(self) -> Start:
         port = self.plan.ports["stripe-double"]
         argv = [sys.executable, "-m", "local.stripe", "--port", str(port)]
         argv += ["--state", str(self.directory.data / "stripe-double.db")]
-        service = self._python_service("stripe-double", argv, tier=SERVERS)
-        return Start(service, frozenset(), lambda: is_there(f"http://{LOOPBACK}:{port}/_double/clock"))
+        clock = f"http://{LOOPBACK}:{port}/_double/clock"
+        service = self._python_service("stripe-double", argv, tier=SERVERS, answers=lambda: is_there(clock))
+        return Start(service, frozenset())
 
-    def _several(self, name: str, package: str, count: int, needs: set[str]) -> list[Start]:
-        names = [f"{name}-{number}" for number in range(1, count + 1)]
+    def _worker(self, name: str, package: str, needs: set[str]) -> Start:
+        port = self.plan.ports[name]
+        own = {"BILLING_HTTP_HOST": LOOPBACK, "BILLING_HTTP_PORT": str(port)}
+        healthz = f"http://{LOOPBACK}:{port}/healthz"
         argv = [sys.executable, "-m", package]
-        return [Start(self._python_service(each, argv, tier=SERVICES), frozenset(needs)) for each in names]
+        service = self._python_service(name, argv, tier=SERVICES, own=own, answers=lambda: is_there(healthz))
+        return Start(service, frozenset(needs))
 
     def _python_service(
-        self, name: str, argv: list[str], *, tier: int, own: Mapping[str, str] | None = None
+        self,
+        name: str,
+        argv: list[str],
+        *,
+        tier: int,
+        own: Mapping[str, str] | None = None,
+        answers: Callable[[], bool] | None = None,
     ) -> Service:
         env = service_environment(self.plan, self.environ, BILLING_PROCESS_NAME=name, **(own or {}))
         command = Command(argv, self.directory.logs / f"{name}.log", env)
-        return Service(name, partial(ServerProcess, name, command), tier)
+        return Service(name, partial(ServerProcess, name, command), tier, answers)
 
     def _server(self, name: str, make: Callable[[], ServerProcess], needs: str | None = None) -> Start:
         made: list[ServerProcess] = []
@@ -87,7 +106,7 @@ class StackServices:
         def answers() -> bool:
             return made[0].answers()
 
-        return Start(Service(name, make_once, SERVERS), frozenset({needs} if needs else ()), answers)
+        return Start(Service(name, make_once, SERVERS, answers), frozenset({needs} if needs else ()))
 
     def _redis(self) -> ServerProcess:
         return RedisServer(

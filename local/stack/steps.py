@@ -14,7 +14,8 @@ from local.demo.accounts import (
 )
 from local.demo.usage import DOCUMENTED
 from local.servers.kafka_files import kafka_files
-from local.stack.boot import Start, Step
+from local.stack.boot import BootStep, Start
+from local.stack.counting_progress import CountingProgress
 from local.stack.plan import StackPlan
 from local.stack.probes import ask, is_there
 from local.stack.services import StackServices
@@ -40,25 +41,26 @@ class StackSteps:
         self._stripe = stripe
         self._cache = cache
         self._demo_file = services.directory.demo / "accounts.json"
+        self._counting = CountingProgress(services.metrics_urls())
         self.given_up = Event()
         self.accounts: DemoAccounts | None = load_demo_accounts(self._demo_file) if self._plan.options.demo else None
 
-    def steps(self, starts: list[Start], write: WriteRecords) -> list[Step]:
+    def steps(self, starts: list[Start], write: WriteRecords) -> list[BootStep]:
         """Every step, with what it needs of the starts."""
         kafka = {"kafka"} if self._plan.kafka else set()
         double = {"stripe-double"} if self._plan.double else set()
         running = {start.name for start in starts}
         steps = [
-            Step("topics", frozenset(kafka), self._topics),
-            Step("meters", frozenset(double), self._meters),
-            Step("ready", frozenset(running), self._ready),
+            BootStep("topics", frozenset(kafka), self._topics),
+            BootStep("meters", frozenset(double), self._meters),
+            BootStep("ready", frozenset(running), self._ready, progress=lambda: self._counting.words),
         ]
         if self._plan.kafka:
-            steps.append(Step("kafka files", frozenset(), self._kafka_files))
+            steps.append(BootStep("kafka files", frozenset(), self._kafka_files))
         if self.accounts is not None:
             steps += [
-                Step("demo accounts", frozenset({"topics", *double}), lambda: self._demo_accounts(write)),
-                Step("demo totals", frozenset({"ready", "demo accounts", "demo"}), self._demo_totals),
+                BootStep("demo accounts", frozenset({"topics", *double}), lambda: self._demo_accounts(write)),
+                BootStep("demo totals", frozenset({"ready", "demo accounts", "demo"}), self._demo_totals),
             ]
         return steps
 
@@ -82,8 +84,9 @@ class StackSteps:
         topic = topic_id(self._kafka, names.accounts)
         if accounts.recorded_in == topic:
             return "remembered"
-        missing = [account for account in ANCHORS if account not in accounts.customers]
-        customers = {**accounts.customers, **make_customers(self._stripe, missing, self._plan.env["BILLING_NAMESPACE"])}
+        missing = {account: anchor for account, anchor in ANCHORS.items() if account not in accounts.customers}
+        made = make_customers(self._stripe, missing, self._plan.env["BILLING_NAMESPACE"], time.time())
+        customers = {**accounts.customers, **made}
         accounts = DemoAccounts(accounts.keys, customers)
         save_demo_accounts(self._demo_file, accounts)
         write(self._kafka, names.accounts, accounts.account_records())
@@ -93,8 +96,14 @@ class StackSteps:
         return f"made {', '.join(ANCHORS)}"
 
     def _ready(self) -> str:
-        self._until(lambda: is_there(f"{self._plan.api_url}/readyz"), None)
+        self._until(self._is_ready, None)
         return "every shard answers"
+
+    def _is_ready(self) -> bool:
+        if is_there(f"{self._plan.api_url}/readyz"):
+            return True
+        self._counting.look()
+        return False
 
     def _demo_totals(self) -> str:
         """Waits for the documented usage, or more: a person may have added to it, or have changed the account."""

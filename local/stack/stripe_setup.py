@@ -1,15 +1,19 @@
-"""What a stack makes at Stripe before anything is sent there: the meters, and the demo's customers."""
+"""What a stack makes at Stripe before anything is sent there: meters, the demo's customers, what they subscribe to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 import stripe
 
 from local.stack.errors import StackError
+from metering.meters import BY_NAME
+from metering.period import period_containing
 from runtime.settings import StripeSettings
-from stripe_sync.meters import create_missing, list_meters, meter_faults
-from stripe_sync.stripe_client import make_client
+from stripe_sync.stripe_api.client import make_client
+from stripe_sync.stripe_api.meters import create_missing, list_meters, meter_faults
+
+MOST_ITEMS = 20  # of a subscription, by Stripe
 
 T = TypeVar("T")
 
@@ -25,30 +29,73 @@ def set_up_meters(settings: StripeSettings) -> list[str]:
         created = await create_missing(client)
         faults = meter_faults(await list_meters(client))
         if faults:
-            raise StackError("Stripe's meters are not as they must be:\n  " + "\n  ".join(faults))
+            raise StackError("Stripe's meters are not as they must be: " + "; ".join(faults))
         return created
 
     return _with_client(settings, work)
 
 
-def make_customers(settings: StripeSettings, accounts: Iterable[str], namespace: str) -> Mapping[str, str]:
+def make_customers(
+    settings: StripeSettings, anchors: Mapping[str, int | None], namespace: str, now: float
+) -> Mapping[str, str]:
     """Makes a customer for each account and gives their ids; the same ones again within a day of a crash.
+
+    Each subscribes to all meters, from the start of its current period on: what it uses is on an invoice.
+
+    Args:
+        settings: where Stripe is.
+        anchors: the accounts, with their billing anchors.
+        namespace: the installation's.
+        now: Unix seconds.
 
     Raises:
         StackError: Stripe does not let us.
     """
 
     async def work(client: stripe.StripeClient) -> Mapping[str, str]:
-        customers = {}
-        for account in accounts:
+        customers = dict[str, str]()
+        prices = await _prices(client, namespace) if anchors else []
+        for account, anchor in anchors.items():
             customer = await client.v1.customers.create_async(
                 {"name": f"Demo {account}", "metadata": {"account": account}},
                 {"idempotency_key": f"{namespace}:customer:{account}"},
+            )
+            period = period_containing(int(now), anchor)
+            await client.v1.subscriptions.create_async(
+                {
+                    "customer": customer.id,
+                    "items": [{"price": price} for price in prices],
+                    "backdate_start_date": period.start,
+                    "billing_cycle_anchor": period.end,
+                    "proration_behavior": "none",
+                },
+                {"idempotency_key": f"{namespace}:subscription:{account}:{period.start}"},
             )
             customers[account] = customer.id
         return customers
 
     return _with_client(settings, work)
+
+
+async def _prices(client: stripe.StripeClient, namespace: str) -> list[str]:
+    """A price of each active meter, the catalogue's first: a cent a unit."""
+    product = await client.v1.products.create_async(
+        {"name": "Demo telephony"}, {"idempotency_key": f"{namespace}:product"}
+    )
+    found, prices = await list_meters(client), list[str]()
+    active = sorted((name for name in found if found[name].status == "active"), key=lambda name: name not in BY_NAME)
+    for name in active[:MOST_ITEMS]:
+        price = await client.v1.prices.create_async(
+            {
+                "currency": "usd",
+                "product": product.id,
+                "unit_amount": 1,
+                "recurring": {"interval": "month", "usage_type": "metered", "meter": found[name].id},
+            },
+            {"idempotency_key": f"{namespace}:price:{name}"},
+        )
+        prices.append(price.id)
+    return prices
 
 
 def _with_client(settings: StripeSettings, work: Callable[[stripe.StripeClient], Awaitable[T]]) -> T:

@@ -9,20 +9,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
+from local.servers.log_files import keep_small
 from local.servers.ports import PortTakenError
 from local.servers.process import ServerError, ServerProcess
 from local.stack.back_off import next_delay
+from local.stack.crash_reason import crash_reason
+from local.stack.health_watch import HealthWatch
 
 POLL_SECONDS = 0.05
+HUNG_SECONDS = 60.0  # without an answer: as long as a worker may be silent before its own health page says so
+LOG_SECONDS = 10.0  # between two looks at the size of the logs
+REASON_LINES = 60  # of a log, in which the reason of an end is looked for
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is to run. `make` gives its process when it is first started; higher tiers are stopped earlier."""
+    """What is to run.
+
+    Attributes:
+        name: as it is shown.
+        make: returns its process when it is first started.
+        tier: higher ones are stopped earlier.
+        answers: whether it does; may take seconds. None where nobody can ask: only its end is noticed then.
+    """
 
     name: str
     make: Callable[[], ServerProcess]
     tier: int
+    answers: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +76,7 @@ class _Watched:
     service: Service
     process: ServerProcess
     started: float
+    health: HealthWatch | None = None
     due: float | None = None
     delay: float | None = None
     ends: int = 0
@@ -70,11 +85,23 @@ class _Watched:
 class Supervisor:
     """Runs services. Every method belongs to the main thread: see `ServerProcess` on who may start children."""
 
-    def __init__(self, report: Callable[[Happening], None], now: Callable[[], float] = time.monotonic) -> None:
-        """`report` hears of every start and end, at once; `now` is a monotonic clock in seconds."""
+    def __init__(
+        self,
+        report: Callable[[Happening], None],
+        now: Callable[[], float] = time.monotonic,
+        watch: Callable[[Callable[[], bool], Callable[[], float]], HealthWatch] = HealthWatch,
+        hung_seconds: float = HUNG_SECONDS,
+    ) -> None:
+        """`report` hears of every start and end, at once; `now` is a monotonic clock in seconds.
+
+        A service that has not answered for `hung_seconds` is killed, and started again like one that ended.
+        """
         self._report = report
         self._now = now
+        self._watch = watch
+        self._hung_seconds = hung_seconds
         self._watched: dict[str, _Watched] = {}
+        self._next_look_at_logs = now()
 
     def start(self, service: Service) -> ServerProcess:
         """Starts a service for the first time, and watches over it from now on.
@@ -84,18 +111,26 @@ class Supervisor:
         """
         process = service.make()
         process.spawn()
-        self._watched[service.name] = _Watched(service, process, self._now())
+        health = self._watch(service.answers, self._now) if service.answers else None
+        self._watched[service.name] = _Watched(service, process, self._now(), health)
         self._report(Started(service.name, process.pid or 0, again=False))
         return process
 
     def tend(self) -> None:
-        """Looks after every service once: notes what ended, starts again what is due."""
+        """Looks after every service once: notes what ended, ends what hangs, starts again what is due."""
         for watched in self._watched.values():
             if watched.due is None:
                 if not watched.process.running:
                     self._end(watched, _reason(watched.process))
+                elif watched.health and watched.health.silent_seconds() > self._hung_seconds:
+                    watched.process.kill()
+                    self._end(watched, f"did not answer for {self._hung_seconds:.0f} s and was killed")
             elif self._now() >= watched.due:
                 self._start_again(watched)
+        if self._now() >= self._next_look_at_logs:
+            self._next_look_at_logs = self._now() + LOG_SECONDS
+            for watched in self._watched.values():
+                keep_small(watched.process.command.log)
 
     def processes(self) -> list[RunningProcess]:
         """Each service's process, the last one for a service that is down, in the order of their first starts."""
@@ -113,14 +148,25 @@ class Supervisor:
         """How often each started service has ended by itself."""
         return {name: watched.ends for name, watched in self._watched.items()}
 
-    def log_end(self, name: str) -> str:
-        """Where a service's log is, and its last lines; empty for one that was never started."""
+    def last_words(self, name: str) -> str:
+        """What a service said last of why it does not run, and where all of it is; empty for one never started."""
         watched = self._watched.get(name)
-        return f"the end of {watched.process.command.log}:\n{watched.process.tail()}" if watched else ""
+        if watched is None:
+            return ""
+        words = crash_reason(watched.process.tail().splitlines()) or "it said nothing"
+        return f"{words} (all of it: {watched.process.command.log})"
+
+    def log_size(self, name: str) -> str:
+        """The bytes of a service's log; empty where there is none."""
+        log = self._watched[name].process.command.log if name in self._watched else None
+        return str(log.stat().st_size) if log and log.exists() else ""
 
     def stop(self, at_once: Callable[[], bool]) -> None:
         """Stops every service, the highest tier first, those of a tier together; kills them once `at_once()`."""
         watched, self._watched = self._watched, {}
+        for each in watched.values():
+            if each.health:
+                each.health.stop()
         tiers = sorted({each.service.tier for each in watched.values()}, reverse=True)
         for tier in tiers:
             _stop_together([each.process for each in watched.values() if each.service.tier == tier], at_once)
@@ -133,10 +179,14 @@ class Supervisor:
             self._end(watched, str(error))
             return
         watched.due = None
+        if watched.health:
+            watched.health.started_again()
         self._report(Started(watched.service.name, watched.process.pid or 0, again=True))
 
     def _end(self, watched: _Watched, reason: str) -> None:
         now = self._now()
+        if watched.health:
+            watched.health.started_again()
         watched.ends += 1
         watched.delay = next_delay(watched.delay, now - watched.started)
         watched.due = now + watched.delay
@@ -147,8 +197,8 @@ def _reason(process: ServerProcess) -> str:
     code = process.poll() or 0
     if code < 0:
         return f"was killed by {signal.Signals(-code).name}"
-    last = process.tail(1)
-    return f"ended with exit code {code}" + (f": {last}" if last else "")
+    reason = crash_reason(process.tail(REASON_LINES).splitlines())
+    return f"ended with exit code {code}" + (f": {reason}" if reason else "")
 
 
 def _stop_together(processes: list[ServerProcess], at_once: Callable[[], bool]) -> None:

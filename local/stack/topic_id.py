@@ -2,7 +2,7 @@
 
 from kafka import KafkaAdminClient
 
-from runtime.kafka import sync_options
+from runtime.kafka_reaching import connected
 from runtime.settings import KafkaSettings
 
 
@@ -10,7 +10,7 @@ def topic_id(settings: KafkaSettings, name: str) -> str:
     """The id that Kafka gave the topic when it was made.
 
     Raises:
-        KafkaError: Kafka does not answer.
+        KafkaUnreachableError, KafkaError: Kafka does not answer.
     """
-    with KafkaAdminClient(**sync_options(settings)) as admin:
+    with connected(KafkaAdminClient, settings) as admin:
         return str(admin.describe_topics([name])[0]["topic_id"])

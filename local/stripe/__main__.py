@@ -9,6 +9,15 @@ import os
 from pathlib import Path
 
 from local.stripe.serve import WEBHOOK_SECRET, WEBHOOK_URL, serve
+from runtime.failing import ends_in_one_line
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
 
 _PARSER = argparse.ArgumentParser(prog="python -m local.stripe", description="A stateful stand-in for Stripe.")
 _PARSER.add_argument("--port", type=int, required=True)
@@ -17,17 +26,23 @@ _PARSER.add_argument("--state", type=Path, help="SQLite file that keeps the stat
 _PARSER.add_argument("--latency", type=float, default=0.0, help="seconds that each answer takes (default: 0)")
 _PARSER.add_argument("--webhook-url", default=os.environ.get(WEBHOOK_URL), help="where error reports are sent")
 _PARSER.add_argument(
-    "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting; see /_double/settings"
+    "--set", action="append", type=_setting, default=[], metavar="NAME=VALUE", help="a setting; see /_double/settings"
 )
 
+
+def main() -> None:
+    """Serves until SIGTERM; ends in one line where it can't."""
+    arguments = _PARSER.parse_args()
+    webhook = {"webhook_url": arguments.webhook_url, "webhook_secret": os.environ.get(WEBHOOK_SECRET)}
+    with ends_in_one_line("stripe-double"):
+        serve(
+            arguments.host,
+            arguments.port,
+            arguments.state,
+            latency=arguments.latency,
+            settings=dict(arguments.set) | {name: value for name, value in webhook.items() if value},
+        )
+
+
 if __name__ == "__main__":
-    _ARGUMENTS = _PARSER.parse_args()
-    _NAMED = dict(each.split("=", 1) for each in _ARGUMENTS.set)
-    _WEBHOOK = {"webhook_url": _ARGUMENTS.webhook_url, "webhook_secret": os.environ.get(WEBHOOK_SECRET)}
-    serve(
-        _ARGUMENTS.host,
-        _ARGUMENTS.port,
-        _ARGUMENTS.state,
-        latency=_ARGUMENTS.latency,
-        settings=_NAMED | {name: value for name, value in _WEBHOOK.items() if value},
-    )
+    main()

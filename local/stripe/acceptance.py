@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from local.stripe.errors import Json
-from local.stripe.events import Usage
+from local.stripe.events import MeteredUsage
 
 PAST_SECONDS = 35 * 86400
 FUTURE_SECONDS = 5 * 60
@@ -60,7 +60,7 @@ def accept(
     now: float,
     customer_exists: Callable[[str], bool],
     identifier_taken: Callable[[str], bool],
-) -> Usage:
+) -> MeteredUsage:
     """What the event adds. `meter` is the one that has its event name, if any.
 
     Raises:
@@ -76,7 +76,7 @@ def accept(
     if identifier_taken(offer.identifier):
         message = f"An event already exists with identifier {offer.identifier}."
         raise RefusedError(Reason.DUPLICATE, message, "identifier")
-    return Usage(offer.identifier, offer.event_name, meter["id"], customer, int(offer.timestamp), value)
+    return MeteredUsage(offer.identifier, offer.event_name, meter["id"], customer, int(offer.timestamp), value)
 
 
 def _open_meter(offer: Offer, meter: Json | None) -> Json:

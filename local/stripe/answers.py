@@ -8,14 +8,14 @@ import hashlib
 from dataclasses import dataclass
 
 from local.stripe.errors import IDEMPOTENCY, StripeError
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 
 KEPT_SECONDS = 24 * 3600
 _FORGET_EVERY_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StripeAnswer:
     """What was answered, and under which request id."""
 
     status: int
@@ -31,12 +31,12 @@ def fingerprint(method: str, path: str, body: bytes) -> bytes:
 class Answers:
     """The stored answers, and the keys whose first request is still in progress."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StripeStore) -> None:
         self._sql = store.connection
         self._in_progress: set[tuple[str, bool]] = set()
         self._forget_at = 0.0
 
-    def begin(self, key: str, *, livemode: bool, fingerprint: bytes, now: float) -> Answer | None:
+    def begin(self, key: str, *, livemode: bool, fingerprint: bytes, now: float) -> StripeAnswer | None:
         """The stored answer, if any; else the key is in progress until `end`.
 
         Raises:
@@ -55,13 +55,13 @@ class Answers:
         if row[0] != fingerprint:
             message = "Keys for idempotent requests can only be used with the same parameters they were first used with"
             raise StripeError(f"{message}. Try using a key other than '{key}'.", type=IDEMPOTENCY)
-        return Answer(status=row[1], body=row[2], request_id=row[3])
+        return StripeAnswer(status=row[1], body=row[2], request_id=row[3])
 
     def end(self, key: str, *, livemode: bool) -> None:
         """The key's request was answered."""
         self._in_progress.discard((key, livemode))
 
-    def keep(self, key: str, answer: Answer, *, livemode: bool, fingerprint: bytes, now: float) -> None:
+    def keep(self, key: str, answer: StripeAnswer, *, livemode: bool, fingerprint: bytes, now: float) -> None:
         """Store an answer, in the transaction of what it tells of."""
         self._sql.execute(
             "INSERT OR REPLACE INTO answers (key, livemode, fingerprint, at, status, request_id, body)"

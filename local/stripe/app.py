@@ -18,16 +18,17 @@ from local.stripe import (
     products,
     sessions,
     stream,
+    subscription_updates,
     subscriptions,
 )
 from local.stripe.answers import Answers
-from local.stripe.clock import Clock
+from local.stripe.clock import StripeClock
 from local.stripe.control import control_routes
-from local.stripe.courier import Courier
+from local.stripe.courier import WebhookCourier
 from local.stripe.endpoint import Endpoint
 from local.stripe.gateway import Gateway
 from local.stripe.settings import load
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 from local.stripe.tokens import Token, random_token
 from local.stripe.visibility import Visibility
 
@@ -43,17 +44,18 @@ ENDPOINTS: tuple[Endpoint[Any], ...] = (
     *prices.ENDPOINTS,
     *products.ENDPOINTS,
     *sessions.ENDPOINTS,
+    *subscription_updates.ENDPOINTS,
     *subscriptions.ENDPOINTS,
 )
 
 
-def create_app(store: Store, clock: Clock, *, latency: float = 0.0, token: Token = random_token) -> FastAPI:
+def create_app(store: StripeStore, clock: StripeClock, *, latency: float = 0.0, token: Token = random_token) -> FastAPI:
     """The double as an application.
 
     `latency` (seconds) is how long each of Stripe's endpoints takes to answer; `token` is the source of random ids.
     The store belongs to the caller, who closes it.
     """
-    settings, courier = load(store), Courier(store, clock, token)
+    settings, courier = load(store), WebhookCourier(store, clock, token)
     gateway = Gateway(store, clock, token, latency, settings, Answers(store), Visibility(store), courier)
 
     @asynccontextmanager

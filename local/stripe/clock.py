@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-class Clock:
+class StripeClock:
     """Wall time plus a movable offset, in Unix seconds."""
 
     def __init__(self, wall: Callable[[], float] = time.time, offset: float = 0.0) -> None:

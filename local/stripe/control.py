@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from local.stripe.control_checks import add_checks
-from local.stripe.deliveries import Deliveries
+from local.stripe.deliveries import WebhookDeliveries
 from local.stripe.faults import Faults, Rule
 from local.stripe.gateway import Gateway
 from local.stripe.settings import Settings
@@ -108,7 +108,7 @@ def _add_settings(router: APIRouter, gateway: Gateway) -> None:
     @router.get("/deliveries")
     async def deliveries() -> dict[str, int]:
         """Webhook deliveries by state, and all attempts."""
-        return Deliveries(gateway.store).counts()
+        return WebhookDeliveries(gateway.store).counts()
 
 
 def _add_faults(router: APIRouter, faults: Faults) -> None:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from local.stripe.clock import Clock
-from local.stripe.deliveries import Deliveries, Delivery
+from local.stripe.clock import StripeClock
+from local.stripe.deliveries import WebhookDeliveries, WebhookDelivery
 from local.stripe.kinds import CORE_EVENT
 from local.stripe.objects import Objects
 from local.stripe.refusals import Refusals
 from local.stripe.reports import report_on, thin
 from local.stripe.settings import Settings
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 from local.stripe.tokens import Token
 
 POLL_SECONDS = 0.05
@@ -32,11 +32,11 @@ def signature(body: bytes, secret: str, at: int) -> str:
 
 
 @dataclass(slots=True)
-class Courier:
+class WebhookCourier:
     """One per double."""
 
-    store: Store
-    clock: Clock
+    store: StripeStore
+    clock: StripeClock
     token: Token
     _settings: Settings = field(default_factory=Settings, init=False)
     _task: "asyncio.Task[None] | None" = field(default=None, init=False)
@@ -55,7 +55,7 @@ class Courier:
 
     def _has_work(self) -> bool:
         return Refusals(self.store).waiting() or (
-            self._settings.webhook_url is not None and Deliveries(self.store).waiting()
+            self._settings.webhook_url is not None and WebhookDeliveries(self.store).waiting()
         )
 
     async def _work(self) -> None:
@@ -72,17 +72,17 @@ class Courier:
                 event = report_on(window, identity=f"evt_{self.token(24)}", now=now)
                 Objects(self.store, livemode=window.livemode).add(event, owner=event["type"])
                 if self._settings.webhook_url is not None:
-                    Deliveries(self.store).add(event["id"], livemode=window.livemode, now=now)
+                    WebhookDeliveries(self.store).add(event["id"], livemode=window.livemode, now=now)
 
     async def _bring(self, http: httpx.AsyncClient) -> None:
         url = self._settings.webhook_url
         if url is None:
             return
-        for delivery in Deliveries(self.store).due(self.clock.now()):
+        for delivery in WebhookDeliveries(self.store).due(self.clock.now()):
             arrived = await self._post(http, url, delivery)
-            Deliveries(self.store).attempted(delivery, arrived=arrived, now=self.clock.now())
+            WebhookDeliveries(self.store).attempted(delivery, arrived=arrived, now=self.clock.now())
 
-    async def _post(self, http: httpx.AsyncClient, url: str, delivery: Delivery) -> bool:
+    async def _post(self, http: httpx.AsyncClient, url: str, delivery: WebhookDelivery) -> bool:
         event = Objects(self.store, livemode=delivery.livemode).find(CORE_EVENT, delivery.event)
         body = json.dumps(thin(event or {}), separators=(",", ":")).encode()
         headers = {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 3600.0
@@ -14,7 +14,7 @@ State = Literal["waiting", "delivered", "given up"]
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class WebhookDelivery:
     """One event on its way; `created` and `due` in Unix seconds of the double's clock."""
 
     number: int
@@ -30,10 +30,10 @@ def delay_after(attempts: int) -> float:
     return float(min(FIRST_SECONDS * 2 ** (attempts - 1), LONGEST_SECONDS))
 
 
-class Deliveries:
+class WebhookDeliveries:
     """The queue."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StripeStore) -> None:
         self._sql = store.connection
 
     def add(self, event: str, *, livemode: bool, now: float) -> None:
@@ -41,20 +41,20 @@ class Deliveries:
         query = "INSERT INTO deliveries (livemode, event, created, due) VALUES (?, ?, ?, ?)"
         self._sql.execute(query, (livemode, event, now, now))
 
-    def due(self, now: float) -> list[Delivery]:
+    def due(self, now: float) -> list[WebhookDelivery]:
         """What is to be tried now: also what waits for a moment that a clock moved back has put out of reach."""
         rows = self._sql.execute(
             "SELECT seq, livemode, event, created, attempts, due FROM deliveries"
             " WHERE state = 'waiting' AND (due <= :now OR due > :now + :longest) ORDER BY seq LIMIT 100",
             {"now": now, "longest": LONGEST_SECONDS},
         )
-        return [Delivery(number, bool(livemode), *rest) for number, livemode, *rest in rows]
+        return [WebhookDelivery(number, bool(livemode), *rest) for number, livemode, *rest in rows]
 
     def waiting(self) -> bool:
         """Whether anything is left to send."""
         return self._sql.execute("SELECT 1 FROM deliveries WHERE state = 'waiting' LIMIT 1").fetchone() is not None
 
-    def attempted(self, delivery: Delivery, *, arrived: bool, now: float) -> None:
+    def attempted(self, delivery: WebhookDelivery, *, arrived: bool, now: float) -> None:
         """Note what came of an attempt."""
         attempts = delivery.attempts + 1
         late = now - delivery.created >= PATIENCE_SECONDS

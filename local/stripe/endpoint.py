@@ -15,7 +15,7 @@ from local.stripe.parameters import P
 from local.stripe.rates import Rates
 from local.stripe.settings import Settings
 from local.stripe.sightings import Sighting
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 from local.stripe.tokens import Token
 from local.stripe.visibility import Shown
 
@@ -24,7 +24,7 @@ from local.stripe.visibility import Shown
 class Call:
     """One authenticated request: whose state it sees, when, what its path names, and what summaries show it."""
 
-    store: Store
+    store: StripeStore
     livemode: bool
     time: float
     token: Token

@@ -9,7 +9,7 @@ from typing import Literal
 
 from local.stripe.endpoint import Call, Endpoint
 from local.stripe.errors import Json, StripeError, no_such
-from local.stripe.events import WINDOW_SECONDS, Question
+from local.stripe.events import WINDOW_SECONDS, SummaryQuery
 from local.stripe.kinds import CUSTOMER, METER
 from local.stripe.objects import Page, as_list
 from local.stripe.parameters import Text, UnixTime
@@ -33,7 +33,7 @@ def list_all(call: Call, params: SummaryList) -> Json:
         raise no_such("customer", params.customer, param="customer")
     window = _window(params)
     usage = call.events.aggregate(
-        Question(
+        SummaryQuery(
             meter=meter["id"],
             customer=params.customer,
             start=params.start_time,
@@ -45,7 +45,7 @@ def list_all(call: Call, params: SummaryList) -> Json:
         )
     )
     if params.value_grouping_window is None and not usage:
-        usage = [(params.start_time, 0.0)]
+        usage = [(params.start_time, 0)]
     summaries = [_summary(meter, params.customer, start, start + window, value) for start, value in usage]
     return _page(summaries, params, f"/v1/billing/meters/{meter['id']}/event_summaries")
 
@@ -67,12 +67,12 @@ def _window(params: SummaryList) -> int:
     return params.end_time - params.start_time if grouping is None else step
 
 
-def _summary(meter: Json, customer: str, start: int, end: int, value: float) -> Json:
+def _summary(meter: Json, customer: str, start: int, end: int, value: int) -> Json:
     digest = hashlib.sha256(f"{meter['id']} {customer} {start} {end}".encode()).hexdigest()
     return {
         "id": f"mtrusg_{'' if meter['livemode'] else 'test_'}{digest[:32]}",
         "object": "billing.meter_event_summary",
-        "aggregated_value": value,
+        "aggregated_value": float(value),  # as Stripe tells it: exact up to 2**53
         "end_time": end,
         "livemode": meter["livemode"],
         "meter": meter["id"],

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 from local.stripe.visibility import EVERYTHING, Shown
 
 UNIQUE_SECONDS = 24 * 3600
 """How long an identifier stays taken. Source: Stripe, "a rolling period of at least 24 hours"."""
 
-_SUM = "total(value)"
+_SUM = "sum(value)"  # a whole number, however large: total() would be a float
 _COUNT = "count(*)"
 # With a bare max(), SQLite takes the other columns from the row that has it.
 _LAST = "value, max(timestamp * 4294967296 + seq)"
@@ -25,7 +25,7 @@ WINDOW_SECONDS = {"hour": 3600, "day": 86400}
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class MeteredUsage:
     """What one accepted event adds."""
 
     identifier: str
@@ -37,7 +37,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SummaryQuery:
     """Whose usage of which meter, from `start` to before `end` (Unix seconds), in windows of `window` seconds.
 
     Only what is `shown` is looked at.
@@ -56,7 +56,7 @@ class Question:
 class EventLog:
     """The meter events of one mode."""
 
-    def __init__(self, store: Store, *, livemode: bool) -> None:
+    def __init__(self, store: StripeStore, *, livemode: bool) -> None:
         self._sql = store.connection
         self._livemode = livemode
 
@@ -68,7 +68,7 @@ class EventLog:
         ).fetchone()
         return row is not None
 
-    def append(self, usage: Usage, *, received: float) -> None:
+    def append(self, usage: MeteredUsage, *, received: float) -> None:
         """Count an event."""
         self._sql.execute(
             "INSERT INTO meter_events (livemode, identifier, received, event_name, meter, customer, timestamp, value)"
@@ -99,7 +99,7 @@ class EventLog:
         query = "SELECT DISTINCT customer FROM sums WHERE livemode = ? ORDER BY customer"
         return [row[0] for row in self._sql.execute(query, (self._livemode,))]
 
-    def aggregate(self, question: Question) -> list[tuple[int, float]]:
+    def aggregate(self, question: SummaryQuery) -> list[tuple[int, int]]:
         """(window's start, aggregated value) of every window with usage, newest first.
 
         On a pre-aggregated meter the event received last in an hour or day of event time replaces the ones before it.
@@ -122,10 +122,10 @@ class EventLog:
                 "span": WINDOW_SECONDS.get(question.event_time_window or "", 1),
             },
         )
-        return [(question.start + row[0] * question.window, float(row[1])) for row in rows]
+        return [(question.start + row[0] * question.window, row[1]) for row in rows]
 
 
-def totals(store: Store) -> list[tuple[str, str, int, int]]:
+def totals(store: StripeStore) -> list[tuple[str, str, int, int]]:
     """(customer, event name, events, sum of values) of everything accepted, in both modes."""
     return store.connection.execute(
         "SELECT customer, event_name, sum(events), sum(units) FROM sums GROUP BY customer, event_name"

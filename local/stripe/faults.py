@@ -10,7 +10,7 @@ from typing import Annotated, Protocol
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
-class Request(Protocol):
+class MatchedRequest(Protocol):
     """What rules are matched with; `text` is everything that the request says: path, query and body."""
 
     @property
@@ -132,7 +132,7 @@ class Faults:
         """Nothing goes wrong any more."""
         self.scripted = []
 
-    def next(self, method: str, request: Request) -> Rule | None:
+    def next(self, method: str, request: MatchedRequest) -> Rule | None:
         """What goes wrong with a request."""
         if not self.scripted:
             return None

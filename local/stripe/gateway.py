@@ -4,16 +4,17 @@ import asyncio
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from local.stripe.answers import Answer, Answers
+from local.stripe.answers import Answers, StripeAnswer
 from local.stripe.auth import bearer_of, livemode_of
-from local.stripe.clock import Clock
-from local.stripe.courier import Courier
+from local.stripe.clock import StripeClock
+from local.stripe.courier import WebhookCourier
 from local.stripe.endpoint import Call, Endpoint
 from local.stripe.errors import Json, StripeError, unknown_path
 from local.stripe.fault_answers import refusal_of, spoiled
@@ -25,7 +26,7 @@ from local.stripe.received import Received
 from local.stripe.sessions import livemode_of_session
 from local.stripe.settings import Settings, keep
 from local.stripe.sightings import Sightings
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 from local.stripe.tokens import Token
 from local.stripe.visibility import Visibility
 
@@ -34,14 +35,14 @@ from local.stripe.visibility import Visibility
 class Gateway:
     """What all requests share. `latency` (seconds) is how long each of Stripe's endpoints takes to answer."""
 
-    store: Store
-    clock: Clock
+    store: StripeStore
+    clock: StripeClock
     token: Token
     latency: float
     settings: Settings
     answers: Answers
     visibility: Visibility
-    courier: Courier
+    courier: WebhookCourier
     faults: Faults = field(default_factory=Faults)
     lanes: Lanes = field(default_factory=Lanes)
     rates: Rates = field(default_factory=Rates)
@@ -54,6 +55,7 @@ class Gateway:
             received = Received(endpoint, request, await request.body(), self._request_id())
             rule = self.faults.next(endpoint.method, received)
             response = await (self._respond(received) if rule is None else self._disturbed(received, rule))
+            response.headers["Date"] = formatdate(self.clock.now(), usegmt=True)
             self.requests[f"{endpoint.method} {endpoint.path}", response.status_code] += 1
             if endpoint.by_session:
                 self.courier.wake(self.settings)
@@ -106,7 +108,7 @@ class Gateway:
             return livemode_of_session(self.store, received.bearer, self.clock.now())
         return livemode_of(received.bearer)
 
-    async def _answer(self, received: Received, slow: float) -> Answer:
+    async def _answer(self, received: Received, slow: float) -> StripeAnswer:
         key, livemode, now = received.idempotency_key, received.livemode, self.clock.now()
         if key is None:
             return await self._perform(received, slow)
@@ -119,7 +121,7 @@ class Gateway:
         finally:
             self.answers.end(key, livemode=livemode)
 
-    async def _perform(self, received: Received, slow: float) -> Answer:
+    async def _perform(self, received: Received, slow: float) -> StripeAnswer:
         endpoint, params = received.endpoint, received.params()
         call = self._call(received)
         try:
@@ -144,10 +146,10 @@ class Gateway:
             self.visibility.shown(now, self.settings.summary_lag),
         )
 
-    def _execute(self, received: Received, call: Call, params: Params) -> Answer:
+    def _execute(self, received: Received, call: Call, params: Params) -> StripeAnswer:
         with self.store.transaction():
             self._sight(received, call, params)
-            answer = Answer(200, _encoded(received.endpoint.handle(call, params)), received.request_id)
+            answer = StripeAnswer(200, _encoded(received.endpoint.handle(call, params)), received.request_id)
             self._keep(received, answer, call.time)
             return answer
 
@@ -156,7 +158,9 @@ class Gateway:
         with self.store.transaction():
             self._sight(received, call, params)
             if error.executed and not received.endpoint.v2:
-                self._keep(received, Answer(error.status, _encoded(error.v1_body()), received.request_id), call.time)
+                self._keep(
+                    received, StripeAnswer(error.status, _encoded(error.v1_body()), received.request_id), call.time
+                )
 
     def _sight(self, received: Received, call: Call, params: Params) -> None:
         if received.endpoint.sightings is not None:
@@ -172,7 +176,7 @@ class Gateway:
         except StripeError:
             return
 
-    def _keep(self, received: Received, answer: Answer, now: float) -> None:
+    def _keep(self, received: Received, answer: StripeAnswer, now: float) -> None:
         if received.idempotency_key is not None:
             self.answers.keep(
                 received.idempotency_key,
@@ -186,7 +190,7 @@ class Gateway:
         return f"req_{self.token(14)}"
 
 
-def _response(answer: Answer, request_id: str) -> Response:
+def _response(answer: StripeAnswer, request_id: str) -> Response:
     headers = {"Request-Id": request_id}
     if answer.request_id != request_id:
         headers |= {"Idempotent-Replayed": "true", "Original-Request": answer.request_id}

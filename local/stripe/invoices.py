@@ -11,11 +11,11 @@ from math import inf
 from typing import Literal
 
 from local.stripe.errors import Json
-from local.stripe.events import EventLog, Question
+from local.stripe.events import EventLog, SummaryQuery
 from local.stripe.kinds import METER, SUBSCRIPTION
 from local.stripe.objects import Objects
 from local.stripe.periods import Cycle
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 from local.stripe.visibility import Shown
 
 Status = Literal["open", "draft", "final", "outside"]
@@ -38,8 +38,8 @@ class Invoice:
     end: int
     finalizes: float
     status: Status
-    billed: float
-    late: float
+    billed: int
+    late: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class _Term:
         return start, end, self.start <= start < self.end
 
 
-def invoices(store: Store, customer: str, *, livemode: bool, now: float, grace: float) -> Json:
+def invoices(store: StripeStore, customer: str, *, livemode: bool, now: float, grace: float) -> Json:
     """A customer's lines, oldest first, and the subscription that cuts the periods, if any."""
     objects, events = Objects(store, livemode=livemode), EventLog(store, livemode=livemode)
     subscription = _subscription(objects, customer)
@@ -74,11 +74,11 @@ def invoices(store: Store, customer: str, *, livemode: bool, now: float, grace: 
     return {"customer": customer, "subscription": subscription and subscription["id"], "lines": lines}
 
 
-def _line(events: EventLog, question: Question, meter: Json, *, inside: bool, now: float, grace: float) -> Invoice:
+def _line(events: EventLog, question: SummaryQuery, meter: Json, *, inside: bool, now: float, grace: float) -> Invoice:
     finalizes = question.end + grace
     status: Status = "open" if now < question.end else "draft" if now < finalizes else "final"
     total = _units(events, question)
-    billed = _units(events, replace(question, shown=Shown(until=finalizes))) if inside else 0.0
+    billed = _units(events, replace(question, shown=Shown(until=finalizes))) if inside else 0
     return Invoice(
         meter=question.meter,
         event_name=meter["event_name"],
@@ -99,13 +99,13 @@ def _periods(term: _Term, first: int, last: int) -> Iterator[tuple[int, int, boo
         at = end
 
 
-def _units(events: EventLog, question: Question) -> float:
+def _units(events: EventLog, question: SummaryQuery) -> int:
     usage = events.aggregate(question)
-    return usage[0][1] if usage else 0.0
+    return usage[0][1] if usage else 0
 
 
-def _question(meter: Json, customer: str, start: int, end: int) -> Question:
-    return Question(
+def _question(meter: Json, customer: str, start: int, end: int) -> SummaryQuery:
+    return SummaryQuery(
         meter=meter["id"],
         customer=customer,
         start=start,

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from local.stripe.errors import Json, StripeError, no_such
 from local.stripe.parameters import Params, Text
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 
 
 class Page(Params):
@@ -23,7 +23,7 @@ class Page(Params):
 class Objects:
     """The objects of one mode: a test key never sees what a live key made."""
 
-    def __init__(self, store: Store, *, livemode: bool) -> None:
+    def __init__(self, store: StripeStore, *, livemode: bool) -> None:
         self._sql = store.connection
         self._livemode = livemode
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from local.stripe.acceptance import Reason
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 
 SAMPLES = 5
 """How many refused events a report names per code; Stripe documents samples, not how many."""
@@ -38,7 +38,7 @@ class Refusal:
 
 
 @dataclass(slots=True)
-class Tally:
+class RefusalTally:
     """How many events a code refused, and the first few of them."""
 
     errors: int = 0
@@ -51,25 +51,25 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class RefusalWindow:
     """What one report is about; `opened` and `closes` in Unix seconds."""
 
     livemode: bool
     meter: str
     opened: float
     closes: float
-    by_code: dict[str, Tally]
+    by_code: dict[str, RefusalTally]
 
 
 class Refusals:
     """What no report has told of yet."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StripeStore) -> None:
         self._sql = store.connection
 
     def note(self, refused: Iterable[Refusal], *, livemode: bool, now: float, window: float) -> None:
         """Add to the windows that `now` lies in."""
-        tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
+        tallies: dict[tuple[str, str], RefusalTally] = defaultdict(RefusalTally)
         for refusal in refused:
             if refusal.reason in _CODES:
                 sample = (refusal.identifier, refusal.message)
@@ -82,25 +82,25 @@ class Refusals:
         """Whether a report is to come."""
         return self._sql.execute("SELECT 1 FROM refusals LIMIT 1").fetchone() is not None
 
-    def closed(self, now: float) -> list[Window]:
+    def closed(self, now: float) -> list[RefusalWindow]:
         """Take out the windows that are over."""
         rows = self._sql.execute(
             "DELETE FROM refusals WHERE closes <= ? RETURNING livemode, meter, opened, closes, code, errors, samples",
             (now,),
         ).fetchall()
-        windows: dict[tuple[bool, str, float], Window] = {}
+        windows: dict[tuple[bool, str, float], RefusalWindow] = {}
         for livemode, meter, opened, closes, code, errors, samples in sorted(rows):
             key = (bool(livemode), meter, opened)
-            window = windows.setdefault(key, Window(*key, closes, {}))
-            window.by_code[code] = Tally(errors, [tuple(sample) for sample in json.loads(samples)])
+            window = windows.setdefault(key, RefusalWindow(*key, closes, {}))
+            window.by_code[code] = RefusalTally(errors, [tuple(sample) for sample in json.loads(samples)])
         return list(windows.values())
 
-    def _add(self, key: tuple[bool, str, float, float, str], tally: Tally) -> None:
+    def _add(self, key: tuple[bool, str, float, float, str], tally: RefusalTally) -> None:
         query = "SELECT errors, samples FROM refusals WHERE livemode = ? AND meter = ? AND opened = ? AND code = ?"
         livemode, meter, opened, _, code = key
         row = self._sql.execute(query, (livemode, meter, opened, code)).fetchone()
         if row is not None:
-            earlier = Tally(row[0], [tuple(sample) for sample in json.loads(row[1])])
+            earlier = RefusalTally(row[0], [tuple(sample) for sample in json.loads(row[1])])
             earlier.add(tally.errors, tally.samples)
             tally = earlier
         self._sql.execute(

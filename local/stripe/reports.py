@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 from local.stripe.errors import Json
 from local.stripe.kinds import CORE_EVENT
-from local.stripe.refusals import Tally, Window
+from local.stripe.refusals import RefusalTally, RefusalWindow
 from local.stripe.timestamps import rfc3339
 
 ERROR_REPORT = "v1.billing.meter.error_report_triggered"
 NO_METER_FOUND = "v1.billing.meter.no_meter_found"
 
 
-def report_on(window: Window, *, identity: str, now: float) -> Json:
+def report_on(window: RefusalWindow, *, identity: str, now: float) -> Json:
     """The full event, as GET /v2/core/events/{id} answers it."""
     about = {} if not window.meter else {"related_object": _related(window.meter)}
     return {
@@ -34,7 +34,7 @@ def _related(meter: str) -> Json:
     return {"id": meter, "type": "billing.meter", "url": f"/v1/billing/meters/{meter}"}
 
 
-def _data(window: Window) -> Json:
+def _data(window: RefusalWindow) -> Json:
     errors = sum(tally.errors for tally in window.by_code.values())
     what = "1 invalid event" if errors == 1 else f"{errors} invalid events"
     return {
@@ -48,7 +48,7 @@ def _data(window: Window) -> Json:
     }
 
 
-def _error_type(code: str, tally: Tally) -> Json:
+def _error_type(code: str, tally: RefusalTally) -> Json:
     samples = [{"error_message": message, "request": {"identifier": name}} for name, message in tally.samples]
     return {"code": code, "error_count": tally.errors, "sample_errors": samples}
 

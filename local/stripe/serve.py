@@ -2,17 +2,23 @@
 
 import signal
 import socket
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from pydantic import ValidationError
 
 from local.stripe.app import create_app
-from local.stripe.clock import Clock
+from local.stripe.clock import StripeClock
 from local.stripe.control import CLOCK_OFFSET
 from local.stripe.settings import keep, load
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 from local.stripe.wire import SeverableProtocol
+from runtime.exit_codes import DONE
+from runtime.http_server import listen
+from runtime.monitor import Pulse
+from runtime.watchdog import Watchdog
 
 WEBHOOK_URL = "BILLING_STRIPE_DOUBLE_WEBHOOK_URL"
 WEBHOOK_SECRET = "BILLING_STRIPE_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
@@ -20,8 +26,21 @@ WEBHOOK_SECRET = "BILLING_STRIPE_WEBHOOK_SECRET"  # noqa: S105 - a variable's na
 _SHUTDOWN_SECONDS = 5
 
 
+class DoubleError(Exception):
+    """It can't serve as asked; the message says why and what to do."""
+
+
 class _Announcing(uvicorn.Server):
-    """Says where it listens once it does, so that a caller may wait for the line."""
+    """Says where it listens once it does, so that a caller may wait for the line. Its pulse beats with its loop."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.pulse = Pulse()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        self.pulse.beat()
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -31,7 +50,7 @@ class _Announcing(uvicorn.Server):
 
 
 def _leave(*_: object) -> None:
-    raise SystemExit(0)
+    raise SystemExit(DONE)
 
 
 def serve(
@@ -45,24 +64,42 @@ def serve(
         state: the SQLite file that keeps the state; in memory when None.
         latency: seconds that each of Stripe's endpoints takes to answer.
         settings: what to change of the kept settings, by name.
+
+    Raises:
+        DoubleError: the state can't be kept there, or a setting is wrong.
+        ListenError: the address is taken.
     """
-    if state is not None:
-        state.parent.mkdir(parents=True, exist_ok=True)
-    store = Store(state)
-    keep(store, load(store).changed(settings or {}))
-    clock = Clock(offset=float(store.fact(CLOCK_OFFSET) or 0.0))
+    door = listen(host, port, "--host and --port")
+    store = _opened(state, settings or {})
+    clock = StripeClock(offset=float(store.fact(CLOCK_OFFSET) or 0.0))
     config = uvicorn.Config(
         create_app(store, clock, latency=latency),
-        host=host,
-        port=port,
         access_log=False,
         log_level="warning",
         http=SeverableProtocol,
+        date_header=False,  # Stripe's Date is the double's time
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     # uvicorn raises the signal anew once it has stopped gracefully.
     signal.signal(signal.SIGTERM, _leave)
     try:
-        _Announcing(config).run()
+        server = _Announcing(config)
+        Watchdog(server.pulse).start()
+        server.run([door])
     finally:
         store.close()
+
+
+def _opened(state: Path | None, settings: dict[str, Any]) -> StripeStore:
+    try:
+        if state is not None:
+            state.parent.mkdir(parents=True, exist_ok=True)
+        store = StripeStore(state)
+        keep(store, load(store).changed(settings))
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise DoubleError(f"its settings (--set, or what it keeps in {state or 'memory'}): {faults}") from error
+    except (OSError, sqlite3.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DoubleError(f"{state} can't keep its state ({why}): name another file with --state") from error
+    return store

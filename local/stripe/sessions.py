@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from local.stripe.endpoint import Call, Endpoint
 from local.stripe.errors import Json, StripeError
 from local.stripe.parameters import NoParams
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 from local.stripe.timestamps import rfc3339
 
 LIFETIME_SECONDS = 15 * 60
@@ -38,7 +38,7 @@ def create(call: Call, _: NoParams) -> Json:
     }
 
 
-def livemode_of_session(store: Store, token: str, now: float) -> bool:
+def livemode_of_session(store: StripeStore, token: str, now: float) -> bool:
     """Whether a token's session is a live one.
 
     Raises:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 
 _FACT = "settings"
 
@@ -48,12 +48,12 @@ class Settings(BaseModel):
         return Settings.model_validate(self.model_dump() | changes)
 
 
-def load(store: Store) -> Settings:
+def load(store: StripeStore) -> Settings:
     """The settings as they were kept, else the defaults."""
     kept = store.fact(_FACT)
     return Settings() if kept is None else Settings.model_validate_json(kept)
 
 
-def keep(store: Store, settings: Settings) -> None:
+def keep(store: StripeStore, settings: Settings) -> None:
     """Keep them for the next start."""
     store.remember(_FACT, settings.model_dump_json())

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 
 _RECORD = """
 INSERT INTO sightings (identifier, livemode, body, times, first, last) VALUES (?, ?, ?, 1, ?, ?)
@@ -41,7 +41,7 @@ def sighting(identifier: str, *body: Any) -> Sighting:
 class Sightings:
     """All of both modes."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StripeStore) -> None:
         self._sql = store.connection
 
     def record(self, seen: Iterable[Sighting], *, livemode: bool, now: float) -> None:

@@ -106,7 +106,7 @@ WHERE NOT EXISTS (SELECT 1 FROM sums) GROUP BY customer, event_name, livemode
 """
 
 
-class Store:
+class StripeStore:
     """A connection and its schema. One event loop uses it, so that a transaction never interleaves with another.
 
     A commit is in the operating system's hands when it returns: it survives the process, not the machine's power.

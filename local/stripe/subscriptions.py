@@ -14,10 +14,10 @@ from local.stripe.objects import Page, as_list
 from local.stripe.parameters import Listed, Metadata, NoParams, Params, Text, UnixTime
 from local.stripe.periods import Cycle
 
-_PATH = "/v1/subscriptions"
+PATH = "/v1/subscriptions"
 
 
-class Item(Params):
+class SubscriptionItem(Params):
     """One price of a subscription; a metered one has no quantity."""
 
     price: Text
@@ -29,7 +29,7 @@ class SubscriptionCreate(Params):
     """What a new subscription may have. The anchor is now, or a moment within the first interval."""
 
     customer: Text
-    items: Annotated[Listed[Item], Field(min_length=1, max_length=20)]
+    items: Annotated[Listed[SubscriptionItem], Field(min_length=1, max_length=20)]
     backdate_start_date: UnixTime | None = None
     billing_cycle_anchor: UnixTime | None = None
     description: Annotated[str, Field(min_length=1, max_length=500)] | None = None
@@ -66,8 +66,8 @@ def create(call: Call, params: SubscriptionCreate) -> Json:
     """A new, active subscription."""
     call.objects.referred(CUSTOMER, params.customer, param="customer")
     identity = call.new_id("sub")
-    items = [_item(call, identity, item, number) for number, item in enumerate(params.items)]
-    if len({_interval(item["price"]) for item in items}) > 1:
+    items = [new_item(call, identity, item, number) for number, item in enumerate(params.items)]
+    if len({interval(item["price"]) for item in items}) > 1:
         raise StripeError("All prices of a subscription must have the same `recurring[interval]`.", param="items")
     subscription = {
         **_NOTHING,
@@ -84,12 +84,12 @@ def create(call: Call, params: SubscriptionCreate) -> Json:
         "start_date": _start(call, params),
         "status": "active",
     }
-    return _with_periods(call, call.objects.add(subscription, owner=params.customer))
+    return with_periods(call, call.objects.add(subscription, owner=params.customer))
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
     """The subscription with its current period."""
-    return _with_periods(call, call.objects.at_path(SUBSCRIPTION, call.path["id"]))
+    return with_periods(call, call.objects.at_path(SUBSCRIPTION, call.path["id"]))
 
 
 def list_all(call: Call, params: SubscriptionList) -> Json:
@@ -101,8 +101,8 @@ def list_all(call: Call, params: SubscriptionList) -> Json:
         prices = {item["price"]["id"] for item in subscription["items"]["data"]}
         return subscription["status"] in allowed and (params.price is None or params.price in prices)
 
-    page = call.objects.page(SUBSCRIPTION, params, _PATH, owner=params.customer, wanted=wanted)
-    return page | {"data": [_with_periods(call, subscription) for subscription in page["data"]]}
+    page = call.objects.page(SUBSCRIPTION, params, PATH, owner=params.customer, wanted=wanted)
+    return page | {"data": [with_periods(call, subscription) for subscription in page["data"]]}
 
 
 def cancel(call: Call, _: NoParams) -> Json:
@@ -110,7 +110,7 @@ def cancel(call: Call, _: NoParams) -> Json:
     subscription = call.objects.at_path(SUBSCRIPTION, call.path["id"])
     if subscription["status"] == "canceled":
         raise StripeError("The subscription is already canceled.", executed=True)
-    return _with_periods(call, _ended(call, subscription))
+    return with_periods(call, _ended(call, subscription))
 
 
 def cancel_all(call: Call, customer: str) -> None:
@@ -125,7 +125,8 @@ def _ended(call: Call, subscription: Json) -> Json:
     return call.objects.replace(subscription | ended)
 
 
-def _item(call: Call, subscription: str, item: Item, number: int) -> Json:
+def new_item(call: Call, subscription: str, item: SubscriptionItem, number: int) -> Json:
+    """An item of a subscription; `number` is its place among the request's."""
     price = call.objects.referred(PRICE, item.price, param=f"items[{number}][price]")
     recurring = price["recurring"]
     if recurring is None:
@@ -164,23 +165,27 @@ def _anchor(call: Call, params: SubscriptionCreate, item: Json) -> int:
     if anchor < call.now:
         message = "Invalid timestamp: must be an integer Unix timestamp in the future."
         raise StripeError(message, param="billing_cycle_anchor")
-    if anchor > Cycle(call.now, *_interval(item["price"])).boundary(1):
+    if anchor > Cycle(call.now, *interval(item["price"])).boundary(1):
         message = "billing_cycle_anchor cannot be later than next natural billing date"
         raise StripeError(message, param="billing_cycle_anchor")
     return anchor
 
 
-def _with_periods(call: Call, subscription: Json) -> Json:
-    """The first period begins at the start date, which may lie inside an interval; the last one stays as it ended."""
+def with_periods(call: Call, subscription: Json) -> Json:
+    """The subscription with its current period.
+
+    The first one begins at the start date, which may lie inside an interval; the last one stays as it ended.
+    """
     at = max(subscription["start_date"], subscription["ended_at"] or call.now)
     items = subscription["items"]["data"]
-    cycle = Cycle(subscription["billing_cycle_anchor"], *_interval(items[0]["price"]))
+    cycle = Cycle(subscription["billing_cycle_anchor"], *interval(items[0]["price"]))
     start, end = cycle.period(at)
     period = {"current_period_start": max(start, subscription["start_date"]), "current_period_end": end}
     return subscription | {"items": subscription["items"] | {"data": [item | period for item in items]}}
 
 
-def _interval(price: Json) -> tuple[Literal["day", "week", "month", "year"], int]:
+def interval(price: Json) -> tuple[Literal["day", "week", "month", "year"], int]:
+    """How often a price is billed."""
     recurring = price["recurring"]
     return recurring["interval"], recurring["interval_count"]
 
@@ -223,8 +228,8 @@ _NOTHING: Json = {
 }
 
 ENDPOINTS = (
-    Endpoint("POST", _PATH, SubscriptionCreate, create),
-    Endpoint("GET", _PATH, SubscriptionList, list_all),
-    Endpoint("GET", _PATH + "/{id}", NoParams, retrieve),
-    Endpoint("DELETE", _PATH + "/{id}", NoParams, cancel),
+    Endpoint("POST", PATH, SubscriptionCreate, create),
+    Endpoint("GET", PATH, SubscriptionList, list_all),
+    Endpoint("GET", PATH + "/{id}", NoParams, retrieve),
+    Endpoint("DELETE", PATH + "/{id}", NoParams, cancel),
 )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import inf
 
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 
 _FACT = "summaries_shown"
 
@@ -22,7 +22,7 @@ EVERYTHING = Shown()
 class Visibility:
     """A mark that never moves back, whatever happens to the clock and to the lag."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: StripeStore) -> None:
         self._store = store
         self._until = -inf
         self._always = int(store.fact(_FACT) or 0)

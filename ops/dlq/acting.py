@@ -1,56 +1,33 @@
 """Redriving and discarding: say what would be done, ask, do it."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import typer
 
-from ops.dead_letter_log import DeadLetter, Mark
+from ops.console.bar import Bar
+from ops.console.confirm import Confirm
+from ops.console.safe_text import visible
+from ops.console.table import print_table
 from ops.dlq.listing import print_letters
 from ops.dlq.marking import mark_record
 from ops.dlq.planning import Fate, Planned, Redrive
 from ops.dlq.redriving import CHUNK, plan_letters, redriven_records, send, to_send
-from ops.errors import OpsError
-from ops.forecast import Forecast, Forecaster
-from ops.forecast_text import forecast_json, print_forecast
-from ops.log_reading import LogReader
-from ops.safe_text import visible
-from ops.settings import TableSettings
-from ops.shown_table import print_table
-from ops.usage_publisher import UsagePublisher
+from ops.logs.dead_letters import DeadLetter, LetterMark
+from ops.logs.publisher import UsagePublisher
+from ops.logs.reader import LogReader
+from ops.logs.settings import TableSettings
+from ops.replay.forecast import Forecast, Forecaster
+from ops.replay.forecast_text import forecast_json, print_forecast
 from runtime.topics import TopicNames
 
 MOST_SHOWN = 50
 LETTERS_SHOWN = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Confirm:
-    """How far a command may go without asking, and how it answers."""
-
-    yes: bool
-    dry_run: bool
-    as_json: bool = False
-
-    def ask(self, question: str) -> None:
-        """Returns if it may be done.
-
-        Raises:
-            OpsError: there is nobody to ask.
-            typer.Abort: the answer is no.
-        """
-        if self.yes:
-            return
-        if not sys.stdin.isatty():
-            raise OpsError(f"{question} Nobody can answer here: add --yes")
-        typer.confirm(question, abort=True)
-
-
 def redrive(
-    settings: TableSettings, letters: Sequence[DeadLetter], rules: Redrive, mark: Mark, confirm: Confirm
+    settings: TableSettings, letters: Sequence[DeadLetter], rules: Redrive, mark: LetterMark, confirm: Confirm
 ) -> int:
     """Redrives what can be; how many letters were held back."""
     planned = plan_letters(settings, letters, rules)
@@ -65,14 +42,14 @@ def redrive(
     if forecast is None and sending:
         confirm.ask(f"Publish {len(sending)} letters into {rules.usage}?")
         dead_letters = TopicNames(settings.topic_prefix).dead_letters
-        with UsagePublisher(settings) as publisher:
+        with UsagePublisher(settings) as publisher, Bar("letters published", len(sending)) as bar:
             records = redriven_records(settings, sending, rules)
-            sent = send(records, publisher.publish, dead_letters=dead_letters, mark=mark)
+            sent = send(records, publisher.publish, dead_letters=dead_letters, mark=mark, sent_more=bar.advance)
     _print_result(planned, sent, forecast, as_json=confirm.as_json)
     return len(held_back)
 
 
-def discard(settings: TableSettings, letters: Sequence[DeadLetter], mark: Mark, confirm: Confirm) -> None:
+def discard(settings: TableSettings, letters: Sequence[DeadLetter], mark: LetterMark, confirm: Confirm) -> None:
     """Marks the letters that are open."""
     still_open = [letter for letter in letters if letter.mark is None]
     print_letters(letters, LETTERS_SHOWN)
@@ -81,9 +58,11 @@ def discard(settings: TableSettings, letters: Sequence[DeadLetter], mark: Mark, 
         return
     confirm.ask(f"Discard {len(still_open)} letters?")
     dead_letters = TopicNames(settings.topic_prefix).dead_letters
-    with UsagePublisher(settings) as publisher:
+    with UsagePublisher(settings) as publisher, Bar("letters marked", len(still_open)) as bar:
         for first in range(0, len(still_open), CHUNK):
-            publisher.publish([mark_record(dead_letters, each, mark) for each in still_open[first : first + CHUNK]])
+            chunk = still_open[first : first + CHUNK]
+            publisher.publish([mark_record(dead_letters, each, mark) for each in chunk])
+            bar.advance(len(chunk))
     typer.echo(f"discarded {len(still_open)}")
 
 
@@ -92,7 +71,7 @@ def _forecast(settings: TableSettings, sending: Sequence[DeadLetter], rules: Red
         ends = {partition: held.end for partition, held in reader.bounds(rules.usage).items()}
     with Forecaster(settings, ends) as forecaster:
         for chunk in redriven_records(settings, sending, rules):
-            forecaster.add([message.value or b"" for _, message in chunk])
+            forecaster.add([message for _, message in chunk])
         return forecaster.forecast
 
 

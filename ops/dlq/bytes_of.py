@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from metering.counting import LogRecord
-from ops.dead_letter_log import DeadLetter
-from ops.log_reading import LogReader
+from ops.logs.dead_letters import DeadLetter
+from ops.logs.reader import LogReader
 from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
 
@@ -27,7 +27,7 @@ def letter_records(settings: KafkaSettings, letters: Sequence[DeadLetter]) -> It
     with LogReader(settings) as reader:
         for partition, by_offset in sorted(places.items()):
             for start, end in _stretches(sorted(by_offset)):
-                for records in reader.read(topic, partition, start, end):
+                for records in reader.read_around(topic, partition, start, end, lambda _: None):  # no letter is there
                     yield from ((by_offset[each.offset], each) for each in records if each.offset in by_offset)
 
 

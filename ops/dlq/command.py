@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from local.stack.settings import settings_of
-from ops.account_change import parse_time
-from ops.dead_letter_log import MarkKind, read_dead_letters
+from ops.console.arguments import parse_time
+from ops.console.confirm import Confirm
+from ops.console.errors import OpsError
+from ops.console.target import KAFKA, REDIS, StackDir, find_env
 from ops.dlq import acting
 from ops.dlq.bytes_of import letter_records
 from ops.dlq.fix_up import parse_fix
@@ -20,9 +22,9 @@ from ops.dlq.marking import make_mark
 from ops.dlq.planning import Redrive
 from ops.dlq.selection import End, Origins, Reason, Source, Start, choose, find_letter, make_filter
 from ops.dlq.showing import print_letter
-from ops.errors import OpsError
-from ops.settings import TableSettings
-from ops.stack_env import KAFKA, REDIS, StackDir, find_env
+from ops.logs.dead_letters import MarkKind, read_dead_letters
+from ops.logs.settings import TableSettings
+from runtime.exit_codes import NEEDS_A_PERSON
 from runtime.topics import TopicNames
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look after the dead letters.")
@@ -54,8 +56,11 @@ def list_letters(  # noqa: PLR0913 - which letters, and how they are shown
     wanted = make_filter(reason, source, start, end)
     found = read_dead_letters(settings)
     letters = [each for each in (found.letters.values() if handled else found.open()) if wanted.matches(each)]
+    for each in found.unreadable:
+        typer.echo(f"{each}: letters and marks in it are left out", err=True)
     if as_json:
-        typer.echo(json.dumps(letters_json(letters, limit) | {"truncated": found.truncated}, indent=2))
+        told = {"truncated": found.truncated, "unreadable": found.unreadable}
+        typer.echo(json.dumps(letters_json(letters, limit) | told, indent=2))
         return
     print_letters(letters, limit)
     if found.truncated:
@@ -72,6 +77,8 @@ def show(
     """Show a letter's headers and original bytes; what does not print is escaped."""
     settings = _settings(directory)
     letter = find_letter(read_dead_letters(settings), origin, TopicNames(settings.topic_prefix).usage)
+    if raw and letter.left_out is not None:
+        raise OpsError(f"the letter had no room for its value ({letter.left_out}): only its origin has it")
     for _, record in letter_records(settings, [letter]):
         if raw:
             sys.stdout.buffer.write(record.value or b"")
@@ -121,10 +128,10 @@ def redrive(  # noqa: PLR0913 - which letters, and how they are mended
         restamp_to=moment if restamp_to is None else parse_time("--restamp-to", restamp_to),
         force=force,
     )
-    confirm = acting.Confirm(yes=yes, dry_run=dry_run, as_json=as_json)
+    confirm = Confirm(yes=yes, dry_run=dry_run, as_json=as_json)
     held_back = acting.redrive(settings, letters, rules, make_mark(MarkKind.REDRIVEN, now), confirm)
     if held_back:
-        raise typer.Exit(1)
+        raise typer.Exit(NEEDS_A_PERSON)
 
 
 @app.command()
@@ -152,7 +159,7 @@ def discard(  # noqa: PLR0913 - which letters, and why
     usage = TopicNames(settings.topic_prefix).usage
     letters = choose(read_dead_letters(settings), origins or [], wanted, every=every, usage=usage)
     mark = make_mark(MarkKind.DISCARDED, time.time(), why)
-    acting.discard(settings, letters, mark, acting.Confirm(yes=yes, dry_run=dry_run))
+    acting.discard(settings, letters, mark, Confirm(yes=yes, dry_run=dry_run))
 
 
 def _settings(directory: Path | None, *more: str) -> TableSettings:

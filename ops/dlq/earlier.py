@@ -9,14 +9,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from metering.counting import LogRecord, origin_time
+from metering.counting import LogRecord
 from metering.dedupe import BLOCK_MS, block_of, oldest_block
 from metering.event import UsageEvent, read_event
 from metering.limits import MAX_FUTURE_MS
 from metering.partition import partition_of
+from metering.quarantine import QuarantineOrder
 from ops.dlq.planning import Fate, Planned, Redrive
-from ops.log_reading import LogReader
+from ops.logs.order_log import read_folded, read_orders
+from ops.logs.reader import LogReader
 from runtime.settings import KafkaSettings
+from runtime.topics import TopicNames
 
 _NEVER_MS = 1 << 62  # all was cut
 
@@ -40,9 +43,11 @@ def check_counted_before(settings: KafkaSettings, planned: Sequence[Planned], re
     counted: dict[int, set[int]] = {}
     begins_ms: dict[int, int] = {}
     with LogReader(settings) as reader:
+        orders = read_orders(reader, TopicNames(settings.topic_prefix).quarantine)
         for partition, members in asked.items():
             begins_ms[partition] = _begins_ms(reader, redrive.usage, partition)
-            counted[partition] = _counted(reader, redrive.usage, partition, members, window_ms)
+            passed = orders.of(redrive.usage, partition)
+            counted[partition] = _counted(reader, (redrive.usage, partition), members, window_ms, passed)
     return [_judge(each, redrive, window_ms, counted, begins_ms) for each in planned]
 
 
@@ -78,19 +83,25 @@ def _begins_ms(reader: LogReader, topic: str, partition: int) -> int:
     return _NEVER_MS if begins_ms is None else begins_ms
 
 
-def _counted(reader: LogReader, topic: str, partition: int, members: Mapping[int, int], until_ms: int) -> set[int]:
+def _counted(
+    reader: LogReader,
+    log: tuple[str, int],
+    members: Mapping[int, int],
+    until_ms: int,
+    orders: Sequence[QuarantineOrder],
+) -> set[int]:
+    topic, partition = log
     bounds = reader.bounds(topic)[partition]
     start = reader.offsets_at(topic, max(min(members.values()), 0))[partition]
     end = reader.offsets_at(topic, until_ms)[partition]
     found: set[int] = set()
     if start is None:
         return found
-    for records in reader.read(topic, partition, start, bounds.end if end is None else end):
+    for records in read_folded(reader, topic, partition, start, bounds.end if end is None else end, orders):
         found.update(event.member for event in map(_event, records) if event is not None and event.member in members)
     return found
 
 
 def _event(record: LogRecord) -> UsageEvent | None:
-    origin_ms = origin_time(record)
-    event = read_event(record.value, record.timestamp if origin_ms is None else origin_ms)
+    event = read_event(record.value, record.timestamp, record.headers)
     return event if isinstance(event, UsageEvent) else None

@@ -1,12 +1,14 @@
 """Mending an event before it is published again: single attributes, and a time that is too old."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from metering.content_mode import CONTENT_TYPE, PREFIX, STRUCTURED, Headers, binary_attributes
 from metering.rfc3339 import from_unix
-from ops.errors import OpsError
+from ops.console.errors import OpsError
 
 ORIGINAL_TIME = "originaltime"
 """Extension attribute of a restamped event: its `time` as it was. CloudEvents names extensions in a-z and 0-9."""
@@ -14,6 +16,13 @@ ORIGINAL_TIME = "originaltime"
 
 class UnmendableError(ValueError):
     """The value is not an event that could be mended."""
+
+
+class Written(NamedTuple):
+    """A record's value and headers."""
+
+    value: bytes
+    headers: Headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +50,20 @@ def parse_fix(text: str) -> Fix:
     return Fix(path, _json_or_text(value) if path[0] == "data" else value)
 
 
-def mend(value: bytes | None, fixes: Sequence[Fix]) -> bytes:
-    """The event with the fixes applied; the very same bytes without any.
+def mend(value: bytes | None, headers: Headers, fixes: Sequence[Fix]) -> Written:
+    """The event with the fixes applied; the very same bytes and headers without any.
+
+    An event in binary mode is mended in structured mode: all of it is in the value then.
 
     Raises:
         UnmendableError: it is not a JSON object, or can't be written as one.
     """
     if not fixes:
-        return value or b""
-    event = _parse(value)
+        return Written(value or b"", headers)
+    event = _parse(value, headers)
     for fix in fixes:
+        if fix.path[0] == "data":
+            _unwrap_data(event)
         place = event
         for name in fix.path[:-1]:
             inner = place.get(name)
@@ -58,20 +71,20 @@ def mend(value: bytes | None, fixes: Sequence[Fix]) -> bytes:
                 inner = place[name] = {}
             place = inner
         place[fix.path[-1]] = fix.value
-    return _write(event)
+    return _write(event, headers)
 
 
-def restamp(value: bytes, time: int) -> tuple[bytes, str]:
+def restamp(value: bytes, headers: Headers, time: int) -> tuple[Written, str]:
     """The event at another time (Unix seconds), and the time that it had, which it keeps in `originaltime`.
 
     Raises:
         UnmendableError: it is not a JSON object.
     """
-    event = _parse(value)
+    event = _parse(value, headers)
     original = str(event.get("time"))
     event.setdefault(ORIGINAL_TIME, original)
     event["time"] = from_unix(time)
-    return _write(event), original
+    return _write(event, headers), original
 
 
 def _json_or_text(text: str) -> Any:
@@ -81,7 +94,10 @@ def _json_or_text(text: str) -> Any:
         return text
 
 
-def _parse(value: bytes | None) -> dict[str, Any]:
+def _parse(value: bytes | None, headers: Headers) -> dict[str, Any]:
+    attributes = binary_attributes(headers)
+    if attributes is not None:
+        return {name: text.decode(errors="replace") for name, text in attributes.items()} | _data(value)
     try:
         event = json.loads(value or b"")
     except (ValueError, RecursionError) as error:
@@ -91,8 +107,32 @@ def _parse(value: bytes | None) -> dict[str, Any]:
     return event
 
 
-def _write(event: dict[str, Any]) -> bytes:
+def _data(value: bytes | None) -> dict[str, Any]:
+    """The data of an event in binary mode, as CloudEvents' JSON format has it."""
+    if not value:
+        return {}
     try:
-        return json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return {"data": json.loads(value)}
+    except (ValueError, RecursionError):
+        return {"data_base64": b64encode(value).decode()}
+
+
+def _unwrap_data(event: dict[str, Any]) -> None:
+    """Makes `data` of `data_base64`: nothing may stand beside the data that is to be set."""
+    encoded = event.pop("data_base64", None)
+    if encoded is not None and event.get("data") is None:
+        try:
+            event["data"] = json.loads(b64decode(encoded, validate=True))
+        except (ValueError, TypeError, RecursionError):
+            event["data"] = None
+
+
+def _write(event: dict[str, Any], headers: Headers) -> Written:
+    try:
+        value = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (ValueError, RecursionError) as error:
         raise UnmendableError(f"the event can't be written as JSON: {error}") from error
+    if binary_attributes(headers) is None:
+        return Written(value, headers)
+    others = [(name, text) for name, text in headers if name != CONTENT_TYPE and not name.startswith(PREFIX)]
+    return Written(value, [*others, (CONTENT_TYPE, STRUCTURED + b"+json")])

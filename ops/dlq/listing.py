@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 import typer
 
 from metering.rfc3339 import from_unix
-from ops.dead_letter_log import DeadLetter
-from ops.safe_text import visible
-from ops.shown_table import print_table
+from ops.console.safe_text import visible
+from ops.console.table import print_table
+from ops.logs.dead_letters import DeadLetter
 
 DETAIL_WIDTH = 80
 SOURCE_WIDTH = 40
 
 
-class Group(NamedTuple):
+class LetterGroup(NamedTuple):
     """Letters with one reason and source; times in Unix seconds."""
 
     reason: str
@@ -25,12 +25,12 @@ class Group(NamedTuple):
     last: int
 
 
-def groups_of(letters: Sequence[DeadLetter]) -> list[Group]:
+def groups_of(letters: Sequence[DeadLetter]) -> list[LetterGroup]:
     """The letters by reason and source, the largest group first."""
     times: defaultdict[tuple[str, str | None], list[int]] = defaultdict(list)
     for letter in letters:
         times[letter.reason, letter.source].append(letter.time)
-    groups = [Group(*key, len(each), min(each), max(each)) for key, each in times.items()]
+    groups = [LetterGroup(*key, len(each), min(each), max(each)) for key, each in times.items()]
     return sorted(groups, key=lambda group: (-group.letters, group.reason, group.source or ""))
 
 
@@ -83,6 +83,7 @@ def letter_json(letter: DeadLetter) -> dict[str, Any]:
         "detail": letter.detail,
         "source": letter.source,
         "account": letter.account,
+        "left_out": letter.left_out,
         "mark": None if letter.mark is None else letter.mark._asdict(),
     }
 

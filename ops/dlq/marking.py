@@ -2,19 +2,19 @@
 
 import socket
 
-from aggregator.dead_letters import OFFSET, PARTITION, TOPIC
+from aggregator.folds.dead_letters import OFFSET, PARTITION, TOPIC
 from aggregator.publisher import Message
 from metering.rfc3339 import from_unix
-from ops.dead_letter_log import MARK, MARK_AT, MARK_BY, MARK_WHY, DeadLetter, Mark, MarkKind
-from ops.running_user import running_user
+from ops.console.running_user import running_user
+from ops.logs.dead_letters import MARK, MARK_AT, MARK_BY, MARK_WHY, DeadLetter, LetterMark, MarkKind
 
 
-def make_mark(kind: MarkKind, now: float, why: str = "") -> Mark:
+def make_mark(kind: MarkKind, now: float, why: str = "") -> LetterMark:
     """The mark of this moment (Unix seconds), by whoever runs the command."""
-    return Mark(kind, f"{running_user()}@{socket.gethostname()}", from_unix(int(now)), why)
+    return LetterMark(kind, f"{running_user()}@{socket.gethostname()}", from_unix(int(now)), why)
 
 
-def mark_record(to: str, letter: DeadLetter, mark: Mark) -> Message:
+def mark_record(to: str, letter: DeadLetter, mark: LetterMark) -> Message:
     """The record that marks a letter, for the dead-letter topic `to` and the letter's own partition there."""
     origin = letter.origin
     texts = [

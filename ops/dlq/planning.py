@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from aggregator.dead_letters import DETAIL, OFFSET, PARTITION, REASON, TIME, TOPIC
+from aggregator.folds.dead_letters import DETAIL, OF_THE_ORIGINAL, OFFSET, PARTITION, REASON, TIME, TOPIC
+from aggregator.folds.quarantine import ORIGINAL
 from aggregator.publisher import Message
 from metering.counting import LogRecord
 from metering.event import UsageEvent, read_event
 from metering.reject import Reject, RejectReason
 from metering.rfc3339 import to_unix
-from ops.dead_letter_log import MARK, MARK_AT, MARK_BY, MARK_WHY, DeadLetter, event_attributes
-from ops.dlq.fix_up import Fix, UnmendableError, mend, restamp
-from ops.republish import republished, without
+from ops.dlq.fix_up import Fix, UnmendableError, Written, mend, restamp
+from ops.logs.dead_letters import MARK, MARK_AT, MARK_BY, MARK_WHY, DeadLetter, event_attributes
+from ops.logs.republish import republished, without
 
 REDRIVEN = "dlq.redriven"
 """Header of the new record: the letter's origin."""
@@ -19,7 +20,11 @@ REDRIVEN = "dlq.redriven"
 RESTAMPED = "dlq.original-time"
 """Header of a restamped record: the event's time as it was."""
 
-_OWN = (REASON, DETAIL, TOPIC, PARTITION, OFFSET, TIME, MARK, MARK_AT, MARK_BY, MARK_WHY, REDRIVEN, RESTAMPED)
+_UNREAD = "nobody could read it; once somebody can: billing replay --quarantined --partition {} --offsets {}:..."
+_OWN = (
+    *(ORIGINAL, REASON, DETAIL, TOPIC, PARTITION, OFFSET, TIME, *OF_THE_ORIGINAL),
+    *(MARK, MARK_AT, MARK_BY, MARK_WHY, REDRIVEN, RESTAMPED),
+)
 
 
 class Fate(StrEnum):
@@ -29,6 +34,8 @@ class Fate(StrEnum):
     FAILING = "still failing"
     HANDLED = "handled already"
     NOT_USAGE = "not a usage event"
+    NO_VALUE = "without its value"
+    UNREAD = "no original in it"
     COUNTED_BEFORE = "counted before"
     UNCERTAIN = "may have been counted before"
 
@@ -73,17 +80,23 @@ def plan_letter(letter: DeadLetter, record: LogRecord, redrive: Redrive) -> Plan
     """Decides one letter."""
     if letter.origin.topic != redrive.usage:
         return Planned(letter, Fate.NOT_USAGE, f"it comes from {letter.origin.topic}: write that record anew")
+    if letter.unread:
+        return Planned(letter, Fate.UNREAD, _UNREAD.format(letter.origin.partition, letter.origin.offset))
     if letter.mark is not None and not redrive.force:
         return Planned(letter, Fate.HANDLED, f"{letter.mark.kind} at {letter.mark.at} by {letter.mark.by}")
+    if letter.left_out is not None:
+        detail = f"it had no room for {letter.left_out}: publish that record again from where it came, and discard this"
+        return Planned(letter, Fate.NO_VALUE, detail)
     try:
-        value, original = _mended(record.value, redrive)
+        written, original = _mended(record, redrive)
     except UnmendableError as error:
         return Planned(letter, Fate.FAILING, str(error))
-    event = read_event(value, redrive.now_ms)
-    headers = [*without(record.headers, _OWN), (REDRIVEN, str(letter.origin).encode())]
+    value = written.value
+    event = read_event(value, redrive.now_ms, written.headers)
+    headers = [*without(written.headers, _OWN), (REDRIVEN, str(letter.origin).encode())]
     if original is not None:
         headers.append((RESTAMPED, original.encode(errors="replace")))
-    account = event_attributes(value)[1] if isinstance(event, Reject) else event.account
+    account = event_attributes(value, headers)[1] if isinstance(event, Reject) else event.account
     message = republished(redrive.usage, account, value, headers, key=record.key, partitions=redrive.partitions)
     if isinstance(event, Reject):
         fate = Fate.SEND if redrive.force else Fate.FAILING
@@ -91,11 +104,11 @@ def plan_letter(letter: DeadLetter, record: LogRecord, redrive: Redrive) -> Plan
     return Planned(letter, Fate.SEND, "", message, event, None if original is None else to_unix(original))
 
 
-def _mended(value: bytes | None, redrive: Redrive) -> tuple[bytes, str | None]:
-    mended = mend(value, redrive.fixes)
+def _mended(record: LogRecord, redrive: Redrive) -> tuple[Written, str | None]:
+    mended = mend(record.value, record.headers, redrive.fixes)
     if redrive.restamp_to is None:
         return mended, None
-    verdict = read_event(mended, redrive.now_ms)
+    verdict = read_event(mended.value, redrive.now_ms, mended.headers)
     if not isinstance(verdict, Reject) or verdict.reason is not RejectReason.TIME_TOO_OLD:
         return mended, None
-    return restamp(mended, redrive.restamp_to)
+    return restamp(mended.value, mended.headers, redrive.restamp_to)

@@ -5,11 +5,12 @@ from dataclasses import replace
 from itertools import islice
 
 from aggregator.publisher import Message
-from ops.dead_letter_log import DeadLetter, Mark
+from ops.console.bar import Bar
 from ops.dlq.bytes_of import letter_records
 from ops.dlq.earlier import check_counted_before
 from ops.dlq.marking import mark_record
 from ops.dlq.planning import Fate, Planned, Redrive, plan_letter
+from ops.logs.dead_letters import DeadLetter, LetterMark
 from runtime.settings import KafkaSettings
 
 CHUNK = 500
@@ -21,10 +22,11 @@ def plan_letters(settings: KafkaSettings, letters: Sequence[DeadLetter], redrive
     Raises:
         OpsError: Kafka does not answer.
     """
-    planned = [
-        replace(plan_letter(letter, record, redrive), message=None)
-        for letter, record in letter_records(settings, letters)
-    ]
+    planned = list[Planned]()
+    with Bar("letters looked at", len(letters)) as bar:
+        for letter, record in letter_records(settings, letters):
+            planned.append(replace(plan_letter(letter, record, redrive), message=None))
+            bar.advance()
     return check_counted_before(settings, planned, redrive)
 
 
@@ -51,9 +53,10 @@ def send(
     publish: Callable[[Sequence[Message]], None],
     *,
     dead_letters: str,
-    mark: Mark,
+    mark: LetterMark,
+    sent_more: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Publishes and then marks; how many were sent.
+    """Publishes and then marks; how many were sent. `sent_more` is told of each chunk.
 
     A letter is marked once its record is acknowledged: a kill in between leaves it open, and sending it again is a
     duplicate.
@@ -63,4 +66,5 @@ def send(
         publish([message for _, message in chunk])
         publish([mark_record(dead_letters, letter, mark) for letter, _ in chunk])
         sent += len(chunk)
+        sent_more(len(chunk))
     return sent

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from metering.reject import RejectReason
-from ops.account_change import parse_time
-from ops.dead_letter_log import DeadLetter, DeadLetters, Origin
-from ops.errors import OpsError
+from ops.console.arguments import parse_time
+from ops.console.errors import OpsError
+from ops.logs.dead_letters import DeadLetter, DeadLetters, LetterOrigin
 
 Reason = Annotated[RejectReason | None, typer.Option(help="Only letters with this reason.")]
 Source = Annotated[str | None, typer.Option(help="Only letters with this CloudEvents source.")]
@@ -60,7 +60,7 @@ def find_letter(letters: DeadLetters, text: str, usage: str) -> DeadLetter:
         OpsError: it is no origin, or no letter has it.
     """
     try:
-        origin = Origin.parse(text, usage)
+        origin = LetterOrigin.parse(text, usage)
     except ValueError as error:
         raise OpsError(str(error)) from error
     letter = letters.letters.get(origin)

@@ -3,9 +3,9 @@
 import typer
 
 from metering.counting import LogRecord
-from ops.dead_letter_log import DeadLetter
-from ops.safe_text import visible
-from ops.table_text import columns
+from ops.console.plain_table import columns
+from ops.console.safe_text import visible
+from ops.logs.dead_letters import DeadLetter
 
 MOST_SHOWN = 64 * 1024
 
@@ -18,7 +18,7 @@ def print_letter(letter: DeadLetter, record: LogRecord) -> None:
         state += f": {letter.mark.why}" if letter.mark.why else ""
     rows = [("origin", str(letter.origin)), ("state", state), ("key", _text(record.key))]
     rows += [(name, _text(value)) for name, value in record.headers]
-    rows.append(("bytes", str(len(record.value or b""))))
+    rows.append(("bytes", str(len(record.value or b"")) if letter.left_out is None else f"left out: {letter.left_out}"))
     for line in columns([(visible(name), visible(value)) for name, value in rows]):
         typer.echo(line)
     value = record.value or b""

@@ -10,19 +10,22 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pydantic_core import from_json
-
 from metering.bucket import hour_of, start_of
-from metering.counting import Counter, LogRecord, origin_time
+from metering.content_mode import attributes_of
+from metering.counting import Counter, LogRecord
 from metering.dedupe import block_of, oldest_block
 from metering.event import UsageEvent, read_event
 from metering.limits import MAX_FUTURE_MS
+from metering.origin import Origin, Place, origin_of
 from metering.partition import partition_of
 from metering.reject import Reject
 
 
 class CountedEvent(NamedTuple):
-    """An event that was counted, and where it is. `append_ms`: Unix milliseconds; `time` as its producer wrote it."""
+    """An event that was counted, and where it is.
+
+    `append_ms`: Unix milliseconds; `time` as its producer wrote it; `origin` of a re-routed copy.
+    """
 
     partition: int
     offset: int
@@ -31,6 +34,7 @@ class CountedEvent(NamedTuple):
     source: str
     time: str
     quantity: int
+    origin: Origin | None = None
 
 
 @dataclass(slots=True)
@@ -39,7 +43,8 @@ class BucketWalk:
 
     Attributes:
         bucket: whose events are meant.
-        partition: the partition, of `partitions`.
+        place: the partition.
+        partitions: how many there are.
         units: how many units the row has: no more events are kept than bring them.
         suspects: identities that are remembered from other buckets too; empty where only the bucket's own are.
         total: the units counted so far.
@@ -48,7 +53,7 @@ class BucketWalk:
     """
 
     bucket: Counter
-    partition: int
+    place: Place
     partitions: int
     units: int
     suspects: Collection[int] = ()
@@ -62,18 +67,17 @@ class BucketWalk:
         """The next records."""
         for record in records:
             self._high_ms = max(self._high_ms, record.timestamp)
-            origin_ms = origin_time(record)
-            event = read_event(record.value, self._high_ms if origin_ms is None else origin_ms)
-            if isinstance(event, Reject) or partition_of(event.account, self.partitions) != self.partition:
+            event = read_event(record.value, self._high_ms, record.headers)
+            if isinstance(event, Reject):
+                continue
+            if partition_of(event.account, self.partitions) != self.place.partition:
                 continue
             inside = (event.account, event.meter, hour_of(event.time)) == self.bucket
-            if (inside or event.member in self.suspects) and self._is_new(event, late=origin_ms is not None) and inside:
+            if (inside or event.member in self.suspects) and self._is_new(event) and inside and event.quantity:
                 self._count(record, event)
 
-    def _is_new(self, event: UsageEvent, *, late: bool) -> bool:
+    def _is_new(self, event: UsageEvent) -> bool:
         oldest = oldest_block(block_of(self._high_ms))
-        if late and block_of(event.time * 1000 - MAX_FUTURE_MS) < oldest:
-            return False
         known = self.members.get(event.member)
         if known is not None and known >= oldest:
             return False
@@ -81,18 +85,19 @@ class BucketWalk:
         return True
 
     def _count(self, record: LogRecord, event: UsageEvent) -> None:
-        attributes = from_json(record.value or b"")
+        attributes = attributes_of(record.value, record.headers)
         self.total += event.quantity
         self._kept += event.quantity
         self.events.append(
             CountedEvent(
-                self.partition,
+                self.place.partition,
                 record.offset,
                 record.timestamp,
                 attributes["id"],
                 attributes["source"],
                 attributes["time"],
                 event.quantity,
+                origin_of(record.headers, record.timestamp, self.place),
             )
         )
         while self._kept - self.events[0].quantity >= self.units:

@@ -10,18 +10,18 @@ import typer
 
 from local.stack.display import make_display
 from metering.partition import partition_of
-from ops.account_change import check_account_id, parse_time
-from ops.errors import OpsError
+from ops.console.arguments import check_account_id, parse_time
+from ops.console.errors import OpsError
+from ops.console.target import StackDir
 from ops.explain.explaining import Explainer
 from ops.explain.log_search import LogSearch
 from ops.explain.showing import explanation_json, print_explanation
-from ops.ledger_access import ledger_settings
-from ops.log_reading import LogReader
-from ops.stack_env import StackDir
+from ops.logs.open_ledger import ledger_settings
+from ops.logs.reader import LogReader
+from runtime.exit_codes import DONE, NEEDS_A_PERSON
 from runtime.topics import TopicNames
 
 LEAST_DIGITS = 8
-EXPLAINED, NOT_EXPLAINED = 0, 1
 _IDENTIFIER = re.compile(rf"[0-9a-f]{{{LEAST_DIGITS},64}}")
 
 app = typer.Typer(add_completion=False)
@@ -65,4 +65,4 @@ def explain(
         typer.echo(json.dumps(explanation_json(explanation), indent=2))
     else:
         print_explanation(explanation, events)
-    raise typer.Exit(NOT_EXPLAINED if explanation.lacking else EXPLAINED)
+    raise typer.Exit(NEEDS_A_PERSON if explanation.lacking else DONE)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from metering.bucket import start_of
 from metering.counting import Counter
 from metering.meters import BY_NAME
+from metering.origin import Place
 from metering.rfc3339 import from_unix
 from ops.explain.bucket_walk import BucketWalk, CountedEvent, first_append_ms
 from ops.explain.log_search import Progress
 from ops.explain.row_search import Found, Story, tell
-from ops.log_reading import Bounds, LogReader
+from ops.logs.order_log import read_folded, read_orders
+from ops.logs.reader import Bounds, LogReader
 from runtime.topics import TopicNames
 
 CLOCKS_MS = 3600 * 1000  # a row is planned once its bucket has begun, by clocks that need not agree
@@ -38,6 +40,7 @@ class Explainer:
         self._topics = topics
         self._partitions = partitions
         self._progress = progress
+        self._orders = read_orders(reader, topics.quarantine)
 
     def explain(self, found: Found) -> Explanation:
         """Everything about a row.
@@ -70,11 +73,12 @@ class Explainer:
             explanation.lacking = f"the usage log ends at {bounds.end}, the row was planned at {fence}"
             return
         start = self._reader.offsets_at(self._topics.usage, first_append_ms(bucket))[shard]
-        walk = BucketWalk(bucket, shard, self._partitions, row.value)
+        place = Place(self._topics.usage, shard)
+        walk = BucketWalk(bucket, place, self._partitions, row.value)
         self._walk(walk, Bounds(max(bounds.earliest, fence if start is None else start), fence))
         if walk.total != row.end:
-            # An identity may have been counted in another bucket before, or a header may name a time that is not so.
-            walk = BucketWalk(bucket, shard, self._partitions, row.value, suspects=frozenset(walk.members))
+            # An identity may have been counted in another bucket before.
+            walk = BucketWalk(bucket, place, self._partitions, row.value, suspects=frozenset(walk.members))
             self._walk(walk, Bounds(bounds.earliest, fence))
         explanation.events, explanation.units = walk.events, walk.kept
         explanation.lacking = self._lacking(walk, row.end, bounds)
@@ -82,9 +86,11 @@ class Explainer:
     def _walk(self, walk: BucketWalk, stretch: Bounds) -> None:
         if stretch.earliest >= stretch.end:
             return
-        for records in self._reader.read(self._topics.usage, walk.partition, *stretch):
+        partition = walk.place.partition
+        orders = self._orders.of(self._topics.usage, partition)
+        for records in read_folded(self._reader, self._topics.usage, partition, *stretch, orders):
             walk.take(records)
-            self._progress(f"usage log {walk.partition}: {records[-1].offset:,} of {stretch.end:,}")
+            self._progress(f"usage log {walk.place.partition}: {records[-1].offset:,} of {stretch.end:,}")
 
     def _lacking(self, walk: BucketWalk, end: int, bounds: Bounds) -> str:
         if walk.total > end:
@@ -96,6 +102,6 @@ class Explainer:
         gone = f"{walk.units - walk.kept} units are not in the usage log any more"
         if bounds.earliest == 0:
             return f"{gone}, though it is whole: billing verify"
-        began = self._reader.begins_at(self._topics.usage, walk.partition, bounds)
+        began = self._reader.begins_at(self._topics.usage, walk.place.partition, bounds)
         since = "nothing" if began is None else f"what was appended from {from_unix(began // 1000)} on"
         return f"{gone}: retention has left {since}"

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Collection, Iterator
 
 from metering.counting import LogRecord
-from ops.errors import OpsError
+from ops.console.errors import OpsError
 from ops.explain.row_search import Found, rows_mentioned, rows_named
-from ops.log_reading import Bounds, LogReader
+from ops.logs.reader import Bounds, LogReader
 
 HOUR_MS = 3600 * 1000
 STRETCHES_MS = (HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS, 35 * 24 * HOUR_MS)  # back from now; then all there is

@@ -20,10 +20,10 @@ from metering.push_log import (
     decode,
 )
 from metering.row import Row
-from ops.errors import OpsError
+from ops.console.errors import OpsError
 
 
-class Entry(NamedTuple):
+class RowEntry(NamedTuple):
     """Something that the push log says of a row. `append_ms`: Unix milliseconds."""
 
     partition: int
@@ -52,7 +52,7 @@ class Story:
     """
 
     found: Found
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[RowEntry] = field(default_factory=list)
     usage_fence: int | None = None
 
 
@@ -87,7 +87,7 @@ def tell(story: Story, records: Iterable[LogRecord]) -> None:
             story.usage_fence = decoded.usage_fence if story.usage_fence is None else story.usage_fence
         for name, what in _said(decoded, story.found.row, names):
             names.add(name)
-            story.entries.append(Entry(story.found.partition, record.offset, record.timestamp, name, what))
+            story.entries.append(RowEntry(story.found.partition, record.offset, record.timestamp, name, what))
 
 
 def _decoded(record: LogRecord, partition: int) -> PushRecord:

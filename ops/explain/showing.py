@@ -7,10 +7,11 @@ import typer
 
 from metering.bucket import start_of
 from metering.rfc3339 import from_unix
+from ops.console.plain_table import columns
+from ops.console.safe_text import visible
+from ops.console.table import print_table
+from ops.explain.bucket_walk import CountedEvent
 from ops.explain.explaining import Explanation
-from ops.safe_text import visible
-from ops.shown_table import print_table
-from ops.table_text import columns
 
 TEXT_WIDTH = 60
 
@@ -40,7 +41,7 @@ def print_explanation(explanation: Explanation, most_events: int) -> None:
     typer.echo("\nusage log:")
     _print_events(explanation, most_events)
     if explanation.lacking:
-        typer.echo(f"NOT EXPLAINED: {explanation.lacking}")
+        typer.echo(f"NOT EXPLAINED: {visible(explanation.lacking)}")
     else:
         typer.echo(f"events: {len(explanation.events)}, units: {explanation.units}: all of the row's {row.value}")
 
@@ -55,7 +56,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         "value": found.row.value,
         "usage_fence": explanation.story.usage_fence,
         "records": [entry._asdict() for entry in explanation.story.entries],
-        "events": [event._asdict() for event in explanation.events],
+        "events": [_event_json(event) for event in explanation.events],
         "units": explanation.units,
         "explained": not explanation.lacking,
         "lacking": explanation.lacking or None,
@@ -66,7 +67,7 @@ def _print_events(explanation: Explanation, most: int) -> None:
     left_out = max(0, len(explanation.events) - most)
     rows = [
         (
-            f"{event.partition}/{event.offset}",
+            f"{event.partition}/{event.offset}{_copied_from(event)}",
             visible(event.event_id, TEXT_WIDTH),
             visible(event.source, TEXT_WIDTH),
             visible(event.time),
@@ -78,6 +79,14 @@ def _print_events(explanation: Explanation, most: int) -> None:
         print_table(("OFFSET", "ID", "SOURCE", "TIME", "QUANTITY"), rows, numbers=("QUANTITY",))
     if left_out:
         typer.echo(f"earlier events, not shown: {left_out}; --events shows more, --json all")
+
+
+def _copied_from(event: CountedEvent) -> str:
+    return "" if event.origin is None else f" from {event.origin.partition}/{event.origin.offset}"
+
+
+def _event_json(event: CountedEvent) -> dict[str, Any]:
+    return event._asdict() | {"origin": None if event.origin is None else event.origin._asdict()}
 
 
 def _time(milliseconds: int) -> str:

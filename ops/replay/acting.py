@@ -9,15 +9,18 @@ from pathlib import Path
 from threading import Event
 from types import FrameType
 
-from ops.forecast import Forecast, Forecaster
-from ops.log_reading import LogReader
+from metering.quarantine import passed_by
+from ops.logs.order_log import read_orders
+from ops.logs.publisher import UsagePublisher
+from ops.logs.reader import LogReader
+from ops.logs.settings import TableSettings
 from ops.replay.deciding import Rules, decide
-from ops.replay.progress import Progress, save_progress
+from ops.replay.forecast import Forecast, Forecaster
+from ops.replay.progress import LogPart, Progress, save_progress
 from ops.replay.reading import read_items
-from ops.replay.run import MOST_AT_ONCE, Means, Pace, run
-from ops.replay.showing import Display
-from ops.settings import TableSettings
-from ops.usage_publisher import UsagePublisher
+from ops.replay.run import MOST_AT_ONCE, Means, ReplayPace, run
+from ops.replay.showing import ReplayDisplay
+from runtime.topics import TopicNames
 
 
 def usage_ends(settings: TableSettings, usage: str) -> dict[int, int]:
@@ -26,14 +29,24 @@ def usage_ends(settings: TableSettings, usage: str) -> dict[int, int]:
         return {partition: held.end for partition, held in reader.bounds(usage).items()}
 
 
+def left_out(settings: TableSettings, progress: Progress) -> int:
+    """How many offsets the replay leaves out, because a person has ordered to pass them by."""
+    parts = [part for part in progress.parts if isinstance(part, LogPart)]
+    if progress.quarantined or not parts:
+        return 0
+    with LogReader(settings) as reader:
+        orders = read_orders(reader, TopicNames(settings.topic_prefix).quarantine)
+    return sum(passed_by(orders.of(part.topic, part.partition), part.next, part.end) for part in parts)
+
+
 def forecast_replay(settings: TableSettings, progress: Progress, rules: Rules, now: float) -> Forecast:
     """What would become of what is still to be read, as of `now` (Unix seconds); publishes nothing."""
     countable = replace(rules, send_rejected=False)
     with Forecaster(settings, usage_ends(settings, rules.topic)) as forecaster:
         for part in progress.parts:
-            for items in read_items(settings, part, MOST_AT_ONCE):
+            for items in read_items(settings, part, MOST_AT_ONCE, quarantined=progress.quarantined):
                 decided = decide(items, countable, int(now * 1000))
-                forecaster.add([message.value or b"" for message in decided.messages])
+                forecaster.add(decided.messages)
                 for _, reject in decided.rejected:
                     forecaster.forecast.rejected[reject.reason.value] += 1
         return forecaster.forecast
@@ -42,15 +55,15 @@ def forecast_replay(settings: TableSettings, progress: Progress, rules: Rules, n
 def run_replay(settings: TableSettings, progress: Progress, rules: Rules, rate: float, path: Path) -> bool:
     """Publishes, and notes in the file `path` how far it is; False if Ctrl-C or SIGTERM came before the end."""
     save_progress(path, progress)
-    with _stopping() as stopped, UsagePublisher(settings) as publisher, Display(progress) as display:
+    with _stopping() as stopped, UsagePublisher(settings) as publisher, ReplayDisplay(progress) as display:
         means = Means(
-            read=partial(read_items, settings),
+            read=partial(read_items, settings, quarantined=progress.quarantined),
             publish=publisher.publish,
             save=partial(save_progress, path),
             on_rejected=display.on_rejected,
             on_progress=display.on_progress,
         )
-        return run(progress, rules, Pace(rate, stopped.wait), means)
+        return run(progress, rules, ReplayPace(rate, stopped.wait), means)
 
 
 @contextmanager

@@ -9,14 +9,15 @@ from typing import Annotated
 import typer
 
 from local.stack.settings import settings_of
-from ops.errors import OpsError
-from ops.forecast_text import forecast_json, print_forecast
-from ops.replay.acting import forecast_replay, run_replay
+from ops.console.errors import OpsError
+from ops.console.target import KAFKA, REDIS, StackDir, find_env
+from ops.logs.settings import TableSettings
+from ops.replay.acting import forecast_replay, left_out, run_replay
 from ops.replay.deciding import Rules
+from ops.replay.forecast_text import forecast_json, print_forecast
 from ops.replay.progress import Progress, load_progress
-from ops.replay.request import Request, check_resumable, new_replay
-from ops.settings import TableSettings
-from ops.stack_env import KAFKA, REDIS, StackDir, find_env
+from ops.replay.request import ReplayRequest, check_resumable, new_replay
+from runtime.exit_codes import INTERRUPTED
 from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
 
@@ -24,7 +25,6 @@ DEFAULT_RATE = 5_000.0
 """Events a second: a twentieth of what one aggregator was measured to count, so that live events wait for nothing."""
 
 PROGRESS_FILE = Path("billing-replay.json")
-INTERRUPTED = 130  # the shell's exit code for Ctrl-C
 
 app = typer.Typer(add_completion=False)
 
@@ -49,6 +49,9 @@ def replay(  # noqa: PLR0913 - the ways to say which events
     send_rejected: Annotated[
         bool, typer.Option("--send-rejected", help="Send what would be rejected too: it becomes dead letters.")
     ] = False,
+    quarantined: Annotated[
+        bool, typer.Option("--quarantined", help="Also what was passed by as ordered, if it can be read by now.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the replay of the progress file.")] = False,
     progress_file: Annotated[
         Path, typer.Option("--progress", metavar="FILE", help="Where it is noted how far the replay is.")
@@ -59,12 +62,20 @@ def replay(  # noqa: PLR0913 - the ways to say which events
     """Publish events again: a stretch of the usage log or of another topic, or a file.
 
     Nothing is counted twice: the platform remembers an event's source and id for longer than it takes the event at
-    all. Events that would be rejected are not sent.
+    all. Events that would be rejected are not sent, nor what was passed by as ordered (billing quarantine).
     """
     variables = (KAFKA, REDIS) if dry_run else (KAFKA,)
     settings = settings_of(TableSettings, find_env(directory, os.environ, *variables))
-    request = Request(file, topic, partition, offsets, start, end, account)
-    progress = _progress(settings, request, progress_file, resume=resume, send_rejected=send_rejected)
+    request = ReplayRequest(file, topic, partition, offsets, start, end, account)
+    progress = (
+        _resumed(settings, request, progress_file)
+        if resume
+        else new_replay(settings, request, send_rejected=send_rejected, quarantined=quarantined)
+    )
+    if passing := left_out(settings, progress):
+        typer.echo(
+            f"left out: {passing} offsets that were passed by as ordered; --quarantined takes them along", err=True
+        )
     usage = TopicNames(settings.topic_prefix).usage
     rules = Rules(usage, settings.partitions, progress.account, progress.send_rejected)
     if dry_run:
@@ -85,9 +96,7 @@ def replay(  # noqa: PLR0913 - the ways to say which events
     progress_file.unlink()
 
 
-def _progress(settings: KafkaSettings, request: Request, path: Path, *, resume: bool, send_rejected: bool) -> Progress:
-    if not resume:
-        return new_replay(settings, request, send_rejected=send_rejected)
+def _resumed(settings: KafkaSettings, request: ReplayRequest, path: Path) -> Progress:
     progress = load_progress(path)
     check_resumable(settings, request, progress)
     return progress

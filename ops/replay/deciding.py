@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from aggregator.publisher import Message
 from metering.event import read_event
 from metering.reject import Reject, RejectReason
-from ops.dead_letter_log import event_attributes
+from ops.logs.dead_letters import event_attributes
+from ops.logs.republish import republished, without
 from ops.replay.reading import Item
-from ops.republish import republished, without
 
 REPLAY_OF = "replay.of"
 """Header of a copy: where the record that it repeats was read."""
@@ -37,7 +37,7 @@ def decide(items: list[Item], rules: Rules, now_ms: int) -> Decided:
     """Decides a batch as of `now_ms` (Unix ms), the append time that the copies are about to get."""
     decided = Decided()
     for item in items:
-        event = read_event(item.value, now_ms)
+        event = read_event(item.value, now_ms, item.headers)
         account = _claimed_account(item) if isinstance(event, Reject) else event.account
         if rules.account not in {None, account}:
             continue
@@ -54,4 +54,4 @@ def decide(items: list[Item], rules: Rules, now_ms: int) -> Decided:
 
 def _claimed_account(item: Item) -> str | None:
     """Whose event it means to be, although it is none."""
-    return event_attributes(item.value)[1] or (item.key.decode(errors="replace") if item.key else None)
+    return event_attributes(item.value, item.headers)[1] or (item.key.decode(errors="replace") if item.key else None)

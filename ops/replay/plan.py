@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metering.partition import partition_of
-from ops.errors import OpsError
-from ops.log_reading import Bounds, LogReader
+from ops.console.errors import OpsError
+from ops.logs.reader import Bounds, LogReader
 from ops.replay.progress import FilePart, LogPart
 from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
@@ -40,7 +40,7 @@ def plan_log(settings: KafkaSettings, wanted: LogRange) -> list[LogPart]:
     names = TopicNames(settings.topic_prefix)
     if wanted.topic == names.dead_letters:
         raise OpsError(f"{wanted.topic} holds dead letters: publish them again with billing dlq redrive")
-    if wanted.topic in {names.accounts, names.api_keys, names.pushes}:
+    if wanted.topic in {names.accounts, names.api_keys, names.pushes, names.quarantine}:
         raise OpsError(f"{wanted.topic} does not hold usage events")
     with LogReader(settings) as reader:
         bounds = reader.bounds(wanted.topic)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from ops.errors import OpsError
+from ops.console.errors import OpsError
 
 
 class LogPart(BaseModel):
@@ -40,6 +40,7 @@ class Progress(BaseModel):
         parts: what it covers, in this order.
         account: only this account's events; None for all.
         send_rejected: whether what would be rejected is sent all the same, to become dead letters.
+        quarantined: whether what a person has ordered to be passed by is published as well.
         sent: records that Kafka has acknowledged.
         rejected: events that would be rejected, by reason.
     """
@@ -48,6 +49,7 @@ class Progress(BaseModel):
     parts: list[Annotated[Part, Field(discriminator="kind")]]
     account: str | None = None
     send_rejected: bool = False
+    quarantined: bool = False
     sent: int = 0
     rejected: dict[str, int] = Field(default_factory=dict)
 

@@ -6,11 +6,13 @@ from itertools import islice
 from typing import NamedTuple
 
 from aggregator.publisher import Headers
-from ops.log_reading import LogReader
+from ops.logs.order_log import read_folded, read_orders
+from ops.logs.reader import LogReader
 from ops.replay.progress import FilePart, LogPart, Part
 from runtime.settings import KafkaSettings
+from runtime.topics import TopicNames
 
-_SPOOLED = b'{"key":'  # how producers.segment.to_line begins
+_SPOOLED = b'{"key":'  # how a line of a producer's spool begins
 
 
 class Item(NamedTuple):
@@ -23,22 +25,26 @@ class Item(NamedTuple):
     next: int
 
 
-def read_items(settings: KafkaSettings, part: Part, most: int) -> Iterator[list[Item]]:
+def read_items(settings: KafkaSettings, part: Part, most: int, *, quarantined: bool = False) -> Iterator[list[Item]]:
     """The part's items from its `next` on, at most `most` at a time; an empty line is none.
+
+    What a person has ordered to be passed by is left out unless `quarantined`.
 
     Raises:
         OpsError: Kafka does not answer, or no longer holds them.
     """
-    items = _log_items(settings, part) if isinstance(part, LogPart) else _file_items(part)
+    items = _log_items(settings, part, quarantined) if isinstance(part, LogPart) else _file_items(part)
     while batch := list(islice(items, most)):
         yield batch
 
 
-def _log_items(settings: KafkaSettings, part: LogPart) -> Iterator[Item]:
+def _log_items(settings: KafkaSettings, part: LogPart, quarantined: bool) -> Iterator[Item]:  # noqa: FBT001 - as read
     if part.next >= part.end:
         return
     with LogReader(settings) as reader:
-        for records in reader.read(part.topic, part.partition, part.next, part.end):
+        known = read_orders(reader, TopicNames(settings.topic_prefix).quarantine)
+        orders = () if quarantined else known.of(part.topic, part.partition)
+        for records in read_folded(reader, part.topic, part.partition, part.next, part.end, orders):
             for record in records:
                 place = f"{part.topic}/{part.partition}/{record.offset}"
                 yield Item(place, record.key, record.value or b"", record.headers, record.offset + 1)

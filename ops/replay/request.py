@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.account_change import check_account_id, parse_time
-from ops.errors import OpsError
+from ops.console.arguments import check_account_id, parse_time
+from ops.console.errors import OpsError
 from ops.replay.plan import LogRange, check_unchanged, plan_files, plan_log
 from ops.replay.progress import Part, Progress
 from runtime.settings import KafkaSettings
@@ -12,7 +12,7 @@ from runtime.topics import TopicNames
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ReplayRequest:
     """The options that say which events, as they were written."""
 
     file: Path | None = None
@@ -29,7 +29,7 @@ class Request:
         return any(each is not None for each in (self.topic, self.partition, self.offsets, self.start, self.end))
 
 
-def new_replay(settings: KafkaSettings, request: Request, *, send_rejected: bool) -> Progress:
+def new_replay(settings: KafkaSettings, request: ReplayRequest, *, send_rejected: bool, quarantined: bool) -> Progress:
     """The replay of what is asked for, at its beginning.
 
     Raises:
@@ -50,17 +50,21 @@ def new_replay(settings: KafkaSettings, request: Request, *, send_rejected: bool
             "(--from 1970-01-01T00:00:00Z is everything)"
         )
     return Progress(
-        servers=settings.kafka_bootstrap_servers, parts=parts, account=request.account, send_rejected=send_rejected
+        servers=settings.kafka_bootstrap_servers,
+        parts=parts,
+        account=request.account,
+        send_rejected=send_rejected,
+        quarantined=quarantined,
     )
 
 
-def check_resumable(settings: KafkaSettings, request: Request, progress: Progress) -> None:
+def check_resumable(settings: KafkaSettings, request: ReplayRequest, progress: Progress) -> None:
     """Refuses to go on with another replay than the one that was begun.
 
     Raises:
         OpsError: the options name events; or Kafka, or a file, is another than it was.
     """
-    if request != Request():
+    if request != ReplayRequest():
         raise OpsError("--resume goes on with what the progress file says: name no events beside it")
     if progress.servers != settings.kafka_bootstrap_servers:
         raise OpsError(
@@ -70,7 +74,7 @@ def check_resumable(settings: KafkaSettings, request: Request, progress: Progres
     check_unchanged(progress.parts)
 
 
-def _log_range(settings: KafkaSettings, request: Request) -> LogRange:
+def _log_range(settings: KafkaSettings, request: ReplayRequest) -> LogRange:
     if request.offsets is not None and (request.partition is None or request.start or request.end):
         raise OpsError("--offsets A:B goes with --partition, and without --from and --to")
     first, end = _offsets(request.offsets)

@@ -16,7 +16,7 @@ BATCHES_PER_SECOND = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ReplayPace:
     """At most `rate` events a second, in batches of a fifth of that. `wait` returns early, and True, on a stop."""
 
     rate: float
@@ -41,7 +41,7 @@ class Means:
     clock: Callable[[], float] = time.time
 
 
-def run(progress: Progress, rules: Rules, pace: Pace, means: Means) -> bool:
+def run(progress: Progress, rules: Rules, pace: ReplayPace, means: Means) -> bool:
     """Goes on from where the progress stands; False if it was stopped before the end.
 
     A batch is noted once Kafka has acknowledged all of it. What was sent and not noted is sent again, and is a

@@ -11,14 +11,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 from metering.reject import Reject
+from ops.console.safe_text import visible
 from ops.replay.progress import Progress
-from ops.safe_text import visible
 
 LINE_SECONDS = 5.0
 MOST_REJECTS_SHOWN = 20
 
 
-class Display:
+class ReplayDisplay:
     """Shows how far the replay is, and the first of what would be rejected."""
 
     def __init__(self, progress: Progress) -> None:

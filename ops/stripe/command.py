@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,29 +11,24 @@ import typer
 
 from local.stack.settings import settings_of
 from metering.meters import BY_NAME, CATALOGUE
-from metering.push_log import MAX_WORDS
-from ops.account_change import parse_time
-from ops.errors import OpsError
-from ops.ledger_access import ledger_settings, open_ledger
-from ops.running_user import running_user
-from ops.shown_table import print_table
-from ops.stack_env import STRIPE_KEY, StackDir, find_env
-from ops.stripe import ordering
-from ops.stripe.desk import Desk, desk_settings, open_desk
-from ops.stripe.ordering import Signed
-from ops.stripe.parked import HEADER, ParkedRow, as_json, cells, parked_rows
-from ops.stripe.reconciled_text import print_reconciled, reconciled_json
-from ops.stripe.reconciling_all import make_scope, reconcile_all
-from ops.stripe.rules import Change
+from ops.console.arguments import parse_time
+from ops.console.errors import OpsError
+from ops.console.table import print_table
+from ops.console.target import STRIPE_KEY, StackDir, find_env
+from ops.logs.open_ledger import ledger_settings, open_ledger
+from ops.stripe.desk import desk_settings
+from ops.stripe.order_command import ORDERS
+from ops.stripe.parked import ParkedRow, parked_rows
+from ops.stripe.reconcile.run import make_scope, reconcile_all
+from ops.stripe.reconcile.text import print_reconciled, reconciled_json
+from ops.stripe.text import HEADER, as_json, cells
+from runtime.exit_codes import DONE, NEEDS_A_PERSON
 from runtime.settings import StripeSettings
-from stripe_sync.meters import create_missing, list_meters, meter_faults
-from stripe_sync.stripe_client import make_client
+from stripe_sync.stripe_api.client import make_client
+from stripe_sync.stripe_api.meters import create_missing, list_meters, meter_faults
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-Identifier = Annotated[str, typer.Argument(help="The row's identifier, or as much of its beginning as tells it apart.")]
-Why = Annotated[str, typer.Option(help="For whoever asks later; it is kept in the push log.")]
-Who = Annotated[str | None, typer.Option(help="Who orders it; default: you.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
@@ -53,7 +47,7 @@ def set_up(directory: StackDir = None) -> None:
     for meter in CATALOGUE:
         typer.echo(f"{meter.name}: {'created' if meter.name in created else 'was there'}")
     if faults:
-        raise OpsError("Stripe's meters are not as they must be:\n  " + "\n  ".join(faults))
+        raise OpsError("Stripe's meters are not as they must be: " + "; ".join(faults))
 
 
 @app.command()
@@ -82,7 +76,7 @@ def reconcile(
         typer.echo(json.dumps(reconciled_json(found), indent=2))
     else:
         print_reconciled(found)
-    raise typer.Exit(0 if found.equal else 1)
+    raise typer.Exit(DONE if found.equal else NEEDS_A_PERSON)
 
 
 @app.command()
@@ -97,65 +91,13 @@ def parked(*, as_json_: AsJson = False, directory: StackDir = None) -> None:
     typer.echo(f"{len(rows)} parked, {sum(row.entry.row.value for row in rows)} units")
 
 
-@app.command()
-def park(identifier: Identifier, *, why: Why, who: Who = None, directory: StackDir = None) -> None:
-    """Park a delivered row that Stripe's summary lacks, from 3 hours after its delivery on."""
-    signed = _signed(who, why)
-    _give(directory, lambda desk: ordering.park(desk, identifier, signed))
-
-
-@app.command()
-def retry(identifier: Identifier, *, why: Why, who: Who = None, directory: StackDir = None) -> None:
-    """Send a parked row again as it is, under the same identifier."""
-    signed = _signed(who, why)
-    _give(directory, lambda desk: ordering.retry(desk, identifier, signed))
-
-
-@app.command()
-def reissue(
-    identifier: Identifier,
-    *,
-    why: Why,
-    customer: Annotated[str | None, typer.Option(metavar="ID", help="Bill this Stripe customer instead.")] = None,
-    timestamp: Annotated[str | None, typer.Option(metavar="TIME", help="Bill it at this time, RFC 3339.")] = None,
-    now: Annotated[bool, typer.Option("--now", help="Bill it at the current period's start.")] = False,
-    who: Who = None,
-    directory: StackDir = None,
-) -> None:
-    """Replace a parked row that Stripe does not have, from 3 hours after its parking on."""
-    change = Change(customer, None if timestamp is None else parse_time("--timestamp", timestamp), now)
-    signed = _signed(who, why)
-    _give(directory, lambda desk: ordering.reissue(desk, identifier, change, signed))
-
-
-@app.command("write-off")
-def write_off(identifier: Identifier, *, why: Why, who: Who = None, directory: StackDir = None) -> None:
-    """Give a parked row up: its units are never billed."""
-    signed = _signed(who, why)
-    _give(directory, lambda desk: ordering.write_off(desk, identifier, signed))
-
-
-def _give(directory: Path | None, order: Callable[[Desk], Awaitable[str]]) -> None:
-    settings = desk_settings(directory, os.environ)
-
-    async def give() -> str:
-        async with open_desk(settings) as desk:
-            return await order(desk)
-
-    typer.echo(asyncio.run(give()))
-
-
-def _signed(who: str | None, why: str) -> Signed:
-    signed = Signed((who or running_user()).strip(), why.strip())
-    for option, words in (("--who", signed.who), ("--why", signed.why)):
-        if not 0 < len(words) <= MAX_WORDS:
-            raise OpsError(f"{option} must say something, in at most {MAX_WORDS} characters")
-    return signed
+for name, command in ORDERS.items():
+    app.command(name)(command)
 
 
 async def _read_parked(directory: Path | None) -> list[ParkedRow]:
     settings = ledger_settings(directory)
-    async with open_ledger(settings) as (_, ledger):
+    async with open_ledger(settings) as ledger:
         return await parked_rows([ledger.shard(number) for number in range(settings.partitions)])
 
 

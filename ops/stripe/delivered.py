@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from metering.deliveries import DeliveryFold, LoggedRow, Wanted
 from metering.push_log import PushRecord, decode
-from ops.errors import OpsError
-from ops.log_reading import Bounds, LogReader
+from ops.console.errors import OpsError
+from ops.logs.reader import Bounds, LogReader
 
 
 def find_rows(reader: LogReader, topic: str, shard: int, held: Bounds, wanted: Wanted) -> dict[str, LoggedRow]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +20,21 @@ from local.stack.settings import settings_of
 from metering.account import Account
 from metering.push_log import PushRecord, StripeIdentity, encode
 from metering.row import Row
-from metering.span import DAY_SECONDS
-from ops.errors import OpsError
-from ops.ledger_access import LedgerSettings, open_ledger
-from ops.log_reading import LogReader
-from ops.stack_env import KAFKA, STRIPE_KEY, find_env
-from ops.usage_publisher import UsagePublisher
+from metering.span import DAY_SECONDS, MINUTE_SECONDS
+from ops.console.errors import OpsError
+from ops.console.target import KAFKA, STRIPE_KEY, find_env
+from ops.logs.account_log import is_account
+from ops.logs.account_log import read_accounts as read_accounts_log
+from ops.logs.open_ledger import LedgerSettings, open_ledger
+from ops.logs.publisher import UsagePublisher
+from ops.logs.reader import LogReader
+from ops.logs.table_log import read_records
 from runtime.settings import StripeSettings
 from runtime.topics import TopicNames
-from stripe_sync.meters import list_meters
 from stripe_sync.settings import StripeSyncSettings
-from stripe_sync.stripe_client import make_client
-from stripe_sync.summaries import MINUTE_SECONDS, StripeSummaries
+from stripe_sync.stripe_api.client import make_client
+from stripe_sync.stripe_api.meter_ids import KnownMeterIds, summing_ids
+from stripe_sync.stripe_api.summaries import StripeSummaries
 
 PATIENCE_SECONDS = 30.0
 LOOK_SECONDS = 0.2
@@ -67,16 +70,26 @@ class Desk:
         """Unix milliseconds."""
         return time.time_ns() // 1_000_000
 
-    async def account(self, row: Row, shard: int) -> Account:
-        """The facts of the row's account.
+    async def facts(self, shard: int, accounts: Collection[str]) -> dict[str, Account]:
+        """The facts of some of a shard's accounts.
 
         Raises:
             OpsError: the shard is being folded.
         """
         try:
-            return (await read_accounts(self.shards[shard], [row.account]))[row.account]
+            return await read_accounts(self.shards[shard], sorted(accounts))
         except NotReadyError as error:
             raise _being_folded(shard) from error
+
+    def accounts(self) -> dict[str, Account]:
+        """Every account's facts.
+
+        Raises:
+            OpsError: Kafka does not answer.
+        """
+        return read_accounts_log(
+            read_records(self.settings, TopicNames(self.settings.topic_prefix).accounts, is_account)
+        )
 
     async def identity(self, shard: int) -> StripeIdentity:
         """Whom the shard's rows are for.
@@ -118,7 +131,7 @@ class Desk:
         minute = row.timestamp // MINUTE_SECONDS * MINUTE_SECONDS
         return read.units[Lane(row.customer, row.meter)].get(minute, 0)
 
-    async def stripe(self) -> tuple[stripe.StripeClient, dict[str, str]]:
+    async def stripe(self) -> tuple[stripe.StripeClient, dict[str, tuple[str, ...]]]:
         """A client, and the ids of Stripe's meters by name.
 
         Raises:
@@ -128,42 +141,62 @@ class Desk:
         if not self.settings.stripe_api_key.get_secret_value():
             raise OpsError(f"{STRIPE_KEY} is not set: Stripe's summaries must be asked")
         client = make_client(self.settings)
-        return client, {name: meter.id for name, meter in (await list_meters(client)).items()}
+        return client, await summing_ids(client)
 
-    async def held(self, row: Row) -> int:
-        """What Stripe's summary says of the row's minute; nothing of a customer that Stripe does not know.
+    async def asking(self) -> "Asking":
+        """Stripe's summaries.
 
         Raises:
-            OpsError: there is no key, or no such meter.
-            stripe.StripeError: Stripe can't tell.
+            OpsError: there is no key.
+            stripe.StripeError: Stripe does not show its meters.
         """
         client, meters = await self.stripe()
-        if row.meter not in meters:
-            raise OpsError(f"Stripe has no meter {row.meter}: billing stripe setup makes it")
-        try:
-            return await StripeSummaries(client, meters).units(row)
-        except stripe.InvalidRequestError as error:
-            if (error.code, error.param) == ("resource_missing", "customer"):
-                return 0
-            raise
+        return Asking(StripeSummaries(client, KnownMeterIds(meters)), frozenset(meters))
 
-    async def order(self, shard: int, order: PushRecord) -> None:
-        """Appends an order, acknowledged by every in-sync replica, and returns once it is folded.
+    async def order(self, shard: int, orders: Sequence[PushRecord]) -> None:
+        """Appends orders, acknowledged by every in-sync replica, and returns once they are folded.
 
         Raises:
-            OpsError: Kafka did not take it, or nobody folds it.
+            OpsError: Kafka did not take them, or nobody folds them.
         """
         with UsagePublisher(self.settings) as publisher:
-            publisher.publish([Message(self.topic, str(shard).encode(), encode(order), [], shard)])
+            key = str(shard).encode()
+            publisher.publish([Message(self.topic, key, encode(order), [], shard) for order in orders])
         end = self.reader.bounds(self.topic)[shard].end
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while (await read_state(self.shards[shard])).fences.get(Log.PUSHES, 0) < end:
+        deadline, fence = time.monotonic() + PATIENCE_SECONDS, 0
+        while (reached := (await read_state(self.shards[shard])).fences.get(Log.PUSHES, 0)) < end:
+            if reached > fence:
+                deadline, fence = time.monotonic() + PATIENCE_SECONDS, reached
             if time.monotonic() >= deadline:
                 raise OpsError(
                     f"the order is in the push log, but nobody has folded it for {PATIENCE_SECONDS:.0f} s: start "
                     "Stripe workers. It need not be given again; billing stripe parked shows what came of it"
                 )
             await asyncio.sleep(LOOK_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What Stripe says it has. `meters`: the names of those that it knows."""
+
+    summaries: StripeSummaries
+    meters: Collection[str]
+
+    async def held(self, row: Row) -> int:
+        """What Stripe's summary says of the row's minute; nothing of a customer that Stripe does not know.
+
+        Raises:
+            OpsError: there is no such meter.
+            stripe.StripeError: Stripe can't tell.
+        """
+        if row.meter not in self.meters:
+            raise OpsError(f"Stripe has no meter {row.meter}: billing stripe setup makes it")
+        try:
+            return await self.summaries.units(row)
+        except stripe.InvalidRequestError as error:
+            if (error.code, error.param) == ("resource_missing", "customer"):
+                return 0
+            raise
 
 
 @asynccontextmanager
@@ -173,7 +206,7 @@ async def open_desk(settings: DeskSettings) -> AsyncIterator[Desk]:
     Raises:
         OpsError: Kafka does not answer.
     """
-    async with open_ledger(settings) as (_, ledger):
+    async with open_ledger(settings) as ledger:
         with LogReader(settings) as reader:
             yield Desk(settings, [ledger.shard(number) for number in range(settings.partitions)], reader)
 

@@ -1,19 +1,21 @@
 """What the folds of the aggregator stand on: a shard in the shared Redis, and a publisher in memory."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from redis.asyncio import Redis
 
-from aggregator.usage_fold import UsageFold, UsageTopics
+from aggregator.folds.usage import UsageFold, UsageTopics
 from ledger.redis_store import RedisStore
 from ledger.shard import Ledger, Shard
 from metering.partition import partition_of
 from tests.aggregator.memory_publisher import MemoryPublisher
 from tests.aggregator.unreliable import UnreliableStore
+from tests.metering.events import NOON_MS
 
 PARTITIONS = 3
 HOME = partition_of("acme", PARTITIONS)
+LATER_MS = NOON_MS + 200 * 86_400_000  # after anything that a test appends
 ELSEWHERE = next(f"other-{n}" for n in range(50) if partition_of(f"other-{n}", PARTITIONS) != HOME)
 
 
@@ -45,4 +47,15 @@ def publisher() -> MemoryPublisher:
 @pytest.fixture
 def usage_fold(shard: Shard, publisher: MemoryPublisher) -> UsageFold:
     """The usage fold of that shard."""
-    return UsageFold(shard, UsageTopics("usage", "dead"), PARTITIONS, publisher, lambda: "one")
+    return make_usage_fold(shard, publisher)
+
+
+def make_usage_fold(
+    shard: Shard,
+    publisher: MemoryPublisher,
+    incarnation: str = "one",
+    now_ms: Callable[[], int] = lambda: LATER_MS,
+) -> UsageFold:
+    """A usage fold, on a clock that is ahead of every record."""
+    topics = UsageTopics("usage", "dead")
+    return UsageFold(shard, topics, PARTITIONS, publisher, lambda: incarnation, now_ms=now_ms)

@@ -1,6 +1,5 @@
 """A load whose outcome is known beforehand."""
 
-import json
 import random
 import time
 from collections import Counter
@@ -11,6 +10,7 @@ from confluent_kafka import Producer
 
 from metering.meters import CATALOGUE
 from metering.rfc3339 import from_unix
+from tests.support.usage_event import usage_record
 
 ACCOUNTS = [f"account-{number}" for number in range(24)]
 
@@ -41,16 +41,15 @@ class Load:
         account, meter = self._random.choice(ACCOUNTS), self._random.choice(CATALOGUE).name
         quantity = self._random.choice((1, 1, 2, 60))
         self.units[account, meter] += quantity
-        value = {
-            "specversion": "1.0",
-            "id": f"{self.seed}-{self.made}",
-            "source": "/load",
-            "type": meter,
-            "subject": account,
-            "time": from_unix(int(time.time()) - self._random.choice((0, 0, 5, 7200))),
-            "data": {"quantity": quantity},
-        }
-        self._old.append((account, json.dumps(value).encode()))
+        value = usage_record(
+            id=f"{self.seed}-{self.made}",
+            source="/load",
+            type=meter,
+            subject=account,
+            time=from_unix(int(time.time()) - self._random.choice((0, 0, 5, 7200))),
+            data={"quantity": quantity},
+        )
+        self._old.append((account, value))
         return self._old[-1]
 
 

@@ -29,6 +29,7 @@ from runtime.topics import TopicNames, create_topics
 from tests.support.eventually import eventually_async
 
 PARTITIONS = 3
+AGGREGATOR = (sys.executable, "-m", "aggregator")
 CATCH_UP_SECONDS = 40.0
 Totals = Counter[tuple[str, str]]
 
@@ -83,22 +84,27 @@ class System:
         """The folded state."""
         return Ledger(RedisStore(self.client), self.settings.redis_prefix, PARTITIONS)
 
-    def start(self, name: str = "", **settings: object) -> Process:
+    def start(self, name: str = "", command: Sequence[str] = AGGREGATOR, **settings: object) -> Process:
         """Starts an aggregator; a name makes it a static member. Settings beyond those of the system are given."""
         log = self.directory / f"aggregator-{len(self.processes)}.log"
-        env = {key: value for key, value in os.environ.items() if not key.startswith("BILLING_")} | {
+        env = {key: value for key, value in os.environ.items() if not key.startswith("BILLING_")} | self.env()
+        env |= {"BILLING_PROCESS_NAME": name} | {
+            f"BILLING_{key.upper()}": str(value) for key, value in settings.items()
+        }
+        with log.open("wb") as output:
+            popen = subprocess.Popen(command, env=env, stdout=output, stderr=output)
+        self.processes.append(Process(popen, log))
+        return self.processes[-1]
+
+    def env(self) -> dict[str, str]:
+        """What a process or a command is told of the system."""
+        return {
             "BILLING_KAFKA_BOOTSTRAP_SERVERS": self.settings.kafka_bootstrap_servers,
             "BILLING_TOPIC_PREFIX": self.settings.topic_prefix,
             "BILLING_PARTITIONS": str(PARTITIONS),
             "BILLING_REDIS_URL": self.settings.redis_url,
             "BILLING_REDIS_PREFIX": self.settings.redis_prefix,
-            "BILLING_PROCESS_NAME": name,
         }
-        env |= {f"BILLING_{key.upper()}": str(value) for key, value in settings.items()}
-        with log.open("wb") as output:
-            popen = subprocess.Popen([sys.executable, "-m", "aggregator"], env=env, stdout=output, stderr=output)
-        self.processes.append(Process(popen, log))
-        return self.processes[-1]
 
     def producer(self, **options: object) -> Producer:
         """A librdkafka producer; its default partitioner is not Kafka's own."""
@@ -151,7 +157,7 @@ class System:
         sums: Counter[str] = Counter()
         for number in range(PARTITIONS):
             fates = (await read_state(self.ledger.shard(number))).conservation
-            assert fates.read == fates.counted + fates.duplicate + fates.dead + fates.rerouted
+            assert fates.balanced, fates
             sums.update({name: getattr(fates, name) for name in Conservation.__slots__})
         return Conservation(**{name: sums[name] for name in Conservation.__slots__})
 

@@ -5,31 +5,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaTimeoutError
-from faust.types import TP
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from aggregator.dispatch import CONCURRENT_FOLDS, Dispatcher
-from aggregator.fetch_thread import PartitionBatch
-from aggregator.fold import Standing
-from aggregator.positions import LogBounds
-from aggregator.usage_fold import UsageFold, UsageTopics
+from aggregator.folds.fold import FoldStanding
+from aggregator.folds.usage import UsageFold
+from aggregator.log_check import LogBounds
+from aggregator.partition_batch import PartitionBatch
 from ledger.answer import Answer, Verdict
 from ledger.shard import Shard
 from ledger.state import read_state
 from metering.counting import Interval
 from metering.dedupe import BLOCK_MS
 from metering.rfc3339 import from_unix
-from tests.aggregator.conftest import HOME, PARTITIONS
+from metering.stop import ShardStoppedError, StopReason
+from tests.aggregator.conftest import HOME, make_usage_fold
 from tests.aggregator.memory_publisher import MemoryPublisher
 from tests.aggregator.unreliable import UnreliableStore
 from tests.ledger.stored import stored
 from tests.metering.events import NOON_MS, Record, event
 from tests.support.eventually import eventually_async
 
-USAGE = TP("usage", HOME)
-OTHER = TP("usage", HOME + 1)
+USAGE = TopicPartition("usage", HOME)
+OTHER = TopicPartition("usage", HOME + 1)
 BOUNDS = LogBounds(0, 10**6)
 
 
@@ -37,9 +38,10 @@ BOUNDS = LogBounds(0, 10**6)
 class Places:
     """What the consumer is told, and the generation of each partition."""
 
-    generation: dict[TP, int] = field(default_factory=dict)
-    finished: list[tuple[TP, int, bool]] = field(default_factory=list)
-    resynced: list[tuple[TP, str]] = field(default_factory=list)
+    generation: dict[TopicPartition, int] = field(default_factory=dict)
+    finished: list[tuple[TopicPartition, int, bool]] = field(default_factory=list)
+    resynced: list[tuple[TopicPartition, str]] = field(default_factory=list)
+    stopped: list[tuple[TopicPartition, ShardStoppedError]] = field(default_factory=list)
     in_flight: int = 0
     most_in_flight: int = 0
 
@@ -57,10 +59,15 @@ class Places:
         self.in_flight -= 1
         self.finished.append((batch.tp, batch.interval.end, applied))
 
-    def resync(self, tp: TP, reason: str) -> None:
+    def resync(self, tp: TopicPartition, reason: str) -> None:
         """Voids what was read."""
         self.generation[tp] = self.generation.get(tp, 0) + 1
         self.resynced.append((tp, reason))
+
+    def stop_log(self, tp: TopicPartition, error: ShardStoppedError) -> None:
+        """Voids what was read, and waits."""
+        self.generation[tp] = self.generation.get(tp, 0) + 1
+        self.stopped.append((tp, error))
 
 
 @dataclass
@@ -69,11 +76,13 @@ class ScriptedFold:
 
     answers: list[Answer | Exception] = field(default_factory=list)
     applied: list[int] = field(default_factory=list)
+    passed: list[tuple[int, int | None]] = field(default_factory=list)
+    ordered: Answer | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def open(self, earliest: int, folded_before: int = 0) -> Standing:
+    async def open(self, earliest: int, folded_before: int = 0) -> FoldStanding:
         """Begins at the earliest offset."""
-        return Standing(earliest)
+        return FoldStanding(earliest)
 
     async def apply(self, interval: Interval) -> Answer:
         """The next answer; without one, that it was applied."""
@@ -84,13 +93,18 @@ class ScriptedFold:
             raise answer
         return answer
 
+    async def pass_unread(self, at: int, end: int | None) -> Answer | None:
+        """What a person has ordered."""
+        self.passed.append((at, end))
+        return self.ordered
+
 
 @dataclass
 class Bench:
     """A dispatcher, what it tells, and what it was stopped by."""
 
     places: Places = field(default_factory=Places)
-    folds: dict[TP, ScriptedFold] = field(default_factory=dict)
+    folds: dict[TopicPartition, ScriptedFold] = field(default_factory=dict)
     stopped: list[BaseException] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -109,10 +123,15 @@ class Bench:
 
 
 def batch(
-    start: int, end: int, tp: TP = USAGE, generation: int = 0, records: tuple[Record, ...] = ()
+    start: int,
+    end: int,
+    tp: TopicPartition = USAGE,
+    generation: int = 0,
+    records: tuple[Record, ...] = (),
+    fault: ShardStoppedError | None = None,
 ) -> PartitionBatch:
     """A batch without records, unless there are some."""
-    return PartitionBatch(tp, Interval(start, end, records), generation)
+    return PartitionBatch(tp, Interval(start, end, records), generation, fault)
 
 
 async def ready_bench(*answers: Answer | Exception) -> tuple[Bench, Dispatcher]:
@@ -141,7 +160,7 @@ async def test_two_partitions_are_folded_at_a_time() -> None:
     """One is decided while the other is in Redis; who brings a third waits."""
     bench = Bench()
     dispatcher = bench.dispatcher()
-    tps = [TP("usage", n) for n in range(CONCURRENT_FOLDS + 1)]
+    tps = [TopicPartition("usage", n) for n in range(CONCURRENT_FOLDS + 1)]
     for tp in tps:
         await dispatcher.open(tp, BOUNDS)
     for tp in tps[:-1]:
@@ -194,8 +213,8 @@ async def test_a_batch_that_was_counted_by_another_call_opens_the_shard_again(
     """Its fence is right, but what the fold remembers is not: a block that it does not know it would not look up."""
     bench = Bench()
 
-    def usage_fold(tp: TP) -> UsageFold:
-        return UsageFold(shard, UsageTopics("usage", "dead"), PARTITIONS, publisher, lambda: "one")
+    def usage_fold(tp: TopicPartition) -> UsageFold:
+        return make_usage_fold(shard, publisher)
 
     dispatcher = bench.dispatcher(usage_fold)
     await dispatcher.open(USAGE, BOUNDS)
@@ -226,6 +245,77 @@ async def test_a_void_batch_is_dropped_silently() -> None:
 
     assert bench.folds[USAGE].applied == [0]
     assert bench.places.finished == [(USAGE, 1, True)]
+
+
+UNREADABLE = ShardStoppedError(StopReason.UNREADABLE_BATCH, 20, "usage-1 can't be read at 20", end=25)
+
+
+async def test_a_fold_that_can_not_go_on_stops_its_log_and_no_other() -> None:
+    """What is behind it is void; the other partitions are folded as ever, and so is the process."""
+    stop = ShardStoppedError(StopReason.APPENDED_AHEAD, 12, "a clock is wrong")
+    bench, dispatcher = await ready_bench(stop)
+    await dispatcher.open(OTHER, BOUNDS)
+    bench.folds[OTHER].gate.set()
+    for tp in (USAGE, OTHER):
+        for start in (10, 20):
+            await dispatcher.take(batch(start, start + 10, tp))
+    await bench.settled(3)
+
+    assert bench.places.stopped == [(USAGE, stop)]
+    assert (bench.folds[USAGE].applied, bench.folds[OTHER].applied) == ([10], [10, 20])
+    assert not bench.places.resynced
+    assert not bench.stopped
+
+
+@pytest.mark.parametrize("start", [10, 20])
+async def test_a_log_that_can_not_be_read_on_is_stopped_after_what_was_read(start) -> None:
+    """Which is folded, all of it; the stop is where the shard stands then."""
+    bench, dispatcher = await ready_bench()
+    await dispatcher.take(batch(start, 20, fault=UNREADABLE))
+    await bench.settled(1)
+
+    assert bench.folds[USAGE].applied == [start]
+    assert bench.places.finished == [(USAGE, 20, True)]
+    ((tp, stop),) = bench.places.stopped
+    assert (tp, stop.reason, stop.offset, stop.end, str(stop)) == (
+        *(USAGE, UNREADABLE.reason, 20, 25),
+        str(UNREADABLE),
+    )
+
+
+@pytest.mark.parametrize("answer", [Answer(Verdict.STALE, 40), RedisError("gone")], ids=str)
+async def test_a_log_is_not_stopped_where_its_shard_does_not_stand(answer) -> None:
+    """Somebody else may have gone on, or the state was lost: first the position is found again."""
+    bench, dispatcher = await ready_bench(answer)
+    await dispatcher.take(batch(20, 20, fault=UNREADABLE))
+    await bench.settled(1)
+
+    assert not bench.places.stopped
+    assert [tp for tp, _ in bench.places.resynced] == [USAGE]
+
+
+async def test_what_can_not_be_read_is_passed_by_if_a_person_has_ordered_it() -> None:
+    """Then the log is read on from where the shard stands; nothing is stopped."""
+    bench, dispatcher = await ready_bench()
+    bench.folds[USAGE].ordered = Answer(Verdict.APPLIED, 25)
+    await dispatcher.take(batch(10, 20, fault=UNREADABLE))
+    await bench.settled(1)
+
+    assert bench.folds[USAGE].passed == [(20, 25)]
+    assert bench.places.finished == [(USAGE, 20, True)]
+    assert [tp for tp, _ in bench.places.resynced] == [USAGE]
+    assert not bench.places.stopped
+
+
+async def test_a_lost_log_is_not_passed_by() -> None:
+    """Whatever was ordered: what lies at that offset now is not what the order was about."""
+    bench, dispatcher = await ready_bench()
+    bench.folds[USAGE].ordered = Answer(Verdict.APPLIED, 25)
+    await dispatcher.take(batch(20, 20, fault=ShardStoppedError(StopReason.LOG_LOST, 20, "it was truncated")))
+    await bench.settled(1)
+
+    assert not bench.folds[USAGE].passed
+    assert [stop.reason for _, stop in bench.places.stopped] == [StopReason.LOG_LOST]
 
 
 async def test_an_error_that_nobody_expects_stops_the_process() -> None:
@@ -270,12 +360,12 @@ async def test_a_partition_that_is_opened_again_has_a_fresh_fold() -> None:
     """What the old one remembers may be wrong."""
     bench, made = Bench(), []
 
-    def make_fold(tp: TP) -> ScriptedFold:
+    def make_fold(tp: TopicPartition) -> ScriptedFold:
         made.append(ScriptedFold())
         return made[-1]
 
     dispatcher = bench.dispatcher(make_fold)
-    assert await dispatcher.open(USAGE, replace(BOUNDS, earliest=7)) == Standing(7)
+    assert await dispatcher.open(USAGE, replace(BOUNDS, earliest=7)) == FoldStanding(7)
     await dispatcher.open(USAGE, BOUNDS)
     made[1].gate.set()
     await dispatcher.take(batch(0, 1))

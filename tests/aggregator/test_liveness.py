@@ -12,12 +12,14 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from aggregator.liveness import Liveness, Stand, next_stand
+from aggregator.metrics import AggregatorMetrics
 from aggregator.readiness import FOLDED_LOGS, ReadinessLoop
 from ledger.clearing import clear_shard
 from ledger.shard import Shard
 from ledger.state import Log, open_shard, read_state
 from ledger.tables import TableBatch, fold_table
 from local.servers.ports import free_port
+from metering.stop import Stop, StopReason
 from runtime.monitor import STALE_SECONDS, start_monitor
 from tests.aggregator.owned import Owned
 from tests.aggregator.unreliable import UnreliableStore
@@ -51,7 +53,9 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.liveness = Liveness(lambda: self.now)
-        self.loop = ReadinessLoop(self.owned, lambda _: self.shard, watches=[self.liveness])
+        metrics = AggregatorMetrics(CollectorRegistry(), lambda: 100.0)
+        self.liveness.told = metrics.board.words
+        self.loop = ReadinessLoop(self.owned, lambda _: self.shard, watches=[metrics, self.liveness])
 
     async def turn_at(self, now: float) -> None:
         """One turn that goes well, at a time."""
@@ -66,11 +70,15 @@ class Bench:
 
     def health(self) -> int:
         """What `/healthz` answers."""
+        return self.page()[0]
+
+    def page(self) -> tuple[int, str]:
+        """The same, and its words."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
-                return int(answer.status)
+                return int(answer.status), answer.read().decode().strip()
         except urllib.error.HTTPError as error:
-            return error.code
+            return error.code, error.read().decode().strip()
 
 
 @pytest.fixture
@@ -79,10 +87,9 @@ async def bench(shard: Shard) -> AsyncIterator[Bench]:
     for log in FOLDED_LOGS:
         await open_shard(shard, log, earliest=0, incarnation="one")
     bench = Bench(shard, Owned(shard.number), free_port())
-    server = start_monitor("127.0.0.1", bench.port, CollectorRegistry(), bench.liveness)
+    monitor = start_monitor("127.0.0.1", bench.port, CollectorRegistry(), bench.liveness)
     yield bench
-    server.shutdown()
-    server.server_close()
+    monitor.stop()
 
 
 async def test_a_process_that_folds_nothing_of_what_there_is_fails_its_health_check(bench: Bench) -> None:
@@ -107,6 +114,16 @@ async def test_an_idle_process_is_well(bench: Bench) -> None:
         assert bench.health() == HTTPStatus.OK
 
 
+async def test_a_process_that_an_open_transaction_holds_back_is_well(bench: Bench) -> None:
+    """A restart would change nothing: there is more in the log, and nobody can read it."""
+    bench.owned.logs_end[Log.USAGE], bench.owned.pinned[Log.USAGE] = 10, 0
+    await bench.turn_at(1.0)
+
+    await bench.turn_at(3 * STALE_SECONDS)
+
+    assert bench.health() == HTTPStatus.OK
+
+
 async def test_a_shard_that_was_lost_is_not_this_process_s_fault_any_more(bench: Bench) -> None:
     """Its new owner folds it."""
     bench.owned.logs_end[Log.USAGE] = 10
@@ -123,11 +140,41 @@ async def test_a_shard_that_is_being_cleared_waits_without_fault(bench: Bench, c
     """However long a rebuild takes."""
     bench.owned.logs_end[Log.ACCOUNTS] = 10
     await bench.turn_at(1.0)
-    await anext(clear_shard(client, bench.shard, nonce="one", now_ms=1))
+    await anext(clear_shard(bench.shard, nonce="one", now_ms=1))
 
     await bench.turn_at(3 * STALE_SECONDS)
 
     assert bench.health() == HTTPStatus.OK
+
+
+async def test_a_process_with_a_stopped_shard_is_well_and_says_so(bench: Bench) -> None:
+    """To start it anew would mend nothing, and hold up its other shards."""
+    bench.owned.logs_end[Log.USAGE] = 10
+    await bench.turn_at(1.0)
+    bench.owned.stopped = {Log.USAGE: Stop(StopReason.REJECTS, 0, None, "nearly all of it is rejected", 1000)}
+    for turn in (2.0, 3 * STALE_SECONDS):
+        await bench.turn_at(turn)
+        told = (
+            f"ok; shard {bench.shard.number}: the usage log has been stopped for 99 s: nearly everything in it is "
+            "rejected: nearly all of it is rejected"
+        )
+        assert bench.page() == (HTTPStatus.OK, told)
+
+    bench.owned.stopped = {}
+    await bench.turn_at(4 * STALE_SECONDS)
+    assert bench.page() == (HTTPStatus.OK, "ok")
+    await bench.turn_at(6 * STALE_SECONDS)
+    assert bench.health() == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+async def test_a_stopped_shard_that_was_lost_is_not_told_of(bench: Bench) -> None:
+    """Its new owner does that."""
+    bench.owned.stopped = {Log.USAGE: Stop(StopReason.REJECTS, 0, None, "nearly all of it is rejected", 1000)}
+    await bench.turn_at(1.0)
+    bench.owned.held = False
+    await bench.turn_at(2.0)
+
+    assert bench.page() == (HTTPStatus.OK, "ok")
 
 
 async def test_a_process_whose_turns_fail_is_not_well(bench: Bench, store: UnreliableStore) -> None:

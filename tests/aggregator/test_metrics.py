@@ -1,6 +1,6 @@
 """What Prometheus is told."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -10,6 +10,8 @@ from aggregator.readiness import ShardLook
 from ledger.state import Log
 from metering.counting import Interval, usage_batches
 from metering.reject import Reject, RejectReason
+from metering.stop import Stop, StopReason
+from runtime.log_ends import LogEnd
 from tests.aggregator.conftest import ELSEWHERE, HOME, PARTITIONS
 from tests.metering.events import NOON_MS, Record, event
 
@@ -72,9 +74,10 @@ def test_sources_beyond_a_number_share_a_label(bench: Bench) -> None:
     assert bench.value("usage_dead_letters_total", reason="unknown_meter", source="other") == 5
 
 
-def look(fence: int, as_of: float | None) -> ShardLook:
-    """A shard whose usage is folded up to there."""
-    return ShardLook(as_of is not None, as_of, {**ENDS, Log.USAGE: fence}, ENDS)
+def look(fence: int, as_of: float | None, pinned: int = ENDS[Log.USAGE]) -> ShardLook:
+    """A shard whose usage is folded up to there; a transaction may be open from `pinned` on."""
+    ends = {log: LogEnd(end, end) for log, end in ENDS.items()} | {Log.USAGE: LogEnd(pinned, ENDS[Log.USAGE])}
+    return ShardLook(as_of is not None, as_of, {**ENDS, Log.USAGE: fence}, ends)
 
 
 def test_a_shard_that_keeps_up_has_no_lag(bench: Bench) -> None:
@@ -109,6 +112,23 @@ def test_a_shard_that_was_never_caught_up_lags_since_it_was_first_seen(bench: Be
     assert bench.value("usage_freshness_seconds", shard="3") is None
 
 
+def test_records_behind_an_open_transaction_lag_and_are_told_of(bench: Bench) -> None:
+    """In records, in seconds, and as what they are: held back, since all that can be read was folded."""
+    bench.metrics.shard(3, look(4, 1000.0, pinned=6))
+    assert bench.value("usage_held_seconds", log="usage", shard="3") == 0
+    bench.metrics.shard(3, look(6, 1000.0, pinned=6))
+    bench.now = 1009.0
+    bench.metrics.shard(3, look(6, 1000.0, pinned=6))
+
+    assert bench.value("usage_lag_records", log="usage", shard="3") == 4
+    assert bench.value("usage_lag_seconds", shard="3") == 9
+    assert bench.value("usage_held_seconds", log="usage", shard="3") == 9
+    assert bench.value("usage_held_seconds", log="accounts", shard="3") == 0
+
+    bench.metrics.shard(3, look(10, 1009.0))
+    assert bench.value("usage_held_seconds", log="usage", shard="3") == 0
+
+
 def test_a_shard_that_was_lost_is_told_of_no_more(bench: Bench) -> None:
     """Its new owner does that."""
     bench.metrics.shard(3, look(10, 1000.0))
@@ -116,4 +136,51 @@ def test_a_shard_that_was_lost_is_told_of_no_more(bench: Bench) -> None:
 
     for name in ("usage_shard_ready", "usage_lag_seconds", "usage_freshness_seconds"):
         assert bench.value(name, shard="3") is None
-    assert bench.value("usage_lag_records", log="usage", shard="3") is None
+    for name in ("usage_lag_records", "usage_held_seconds"):
+        assert bench.value(name, log="usage", shard="3") is None
+
+
+def test_a_stopped_log_is_told_with_where_and_why(bench: Bench) -> None:
+    """As long as it is so, and as long as the shard is this process's."""
+    labels = {"shard": "3", "log": "usage", "reason": "rejects"}
+    stopped = replace(look(4, 1000.0), stops={Log.USAGE: Stop(StopReason.REJECTS, 4, None, "why", 1)})
+    lost = replace(look(4, 1000.0), stops={Log.USAGE: Stop(StopReason.LOG_LOST, 4, None, "why", 1)})
+
+    bench.metrics.shard(3, stopped)
+    assert bench.value("usage_shard_stopped", **labels) == 1
+    assert bench.value("usage_shard_stopped_offset", **labels) == 4
+
+    for gone in (lambda: bench.metrics.shard(3, lost), lambda: bench.metrics.release({3})):
+        bench.metrics.shard(3, stopped)
+        gone()
+        assert bench.value("usage_shard_stopped", **labels) is None
+        assert bench.value("usage_shard_stopped_offset", **labels) is None
+    bench.metrics.shard(3, look(10, 1000.0))
+    assert bench.value("usage_shard_stopped", **(labels | {"reason": "log_lost"})) is None
+
+
+def test_a_source_that_is_mostly_rejected_is_a_trouble(bench: Bench) -> None:
+    """Of the process: said of whatever shard it folds, until its events are well again."""
+    bench.fold(*(event(id=str(n), source="/sms", type="fax") for n in range(100)))
+
+    (found,) = bench.metrics.sources_rejected(3)
+    bench.metrics.shard(3, look(10, 1000.0))
+
+    assert str(found) == "most events of /sms are rejected"
+    assert bench.value("billing_trouble", shard="3", trouble="source_rejected") == 1
+
+
+def test_what_a_shard_suffers_from_is_told_by_the_names_of_the_list(bench: Bench) -> None:
+    """Stops at once; an open transaction once it has been open for a minute."""
+    stopped = replace(look(4, 1000.0), stops={Log.USAGE: Stop(StopReason.REJECTS, 4, None, "why", 1)})
+    bench.metrics.shard(3, stopped)
+    assert bench.value("billing_trouble", shard="3", trouble="rejects") == 1
+    assert bench.metrics.board.words()[0].startswith("shard 3: the usage log has been stopped for ")
+
+    bench.metrics.shard(3, look(6, 1000.0, pinned=6))
+    bench.now += 60
+    bench.metrics.shard(3, look(6, 1000.0, pinned=6))
+    assert bench.value("billing_trouble", shard="3", trouble="rejects") == 0
+    assert bench.metrics.board.words() == [
+        "shard 3: an open transaction has held the usage log up for 60 s: up to 4 records wait"
+    ]

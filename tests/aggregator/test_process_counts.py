@@ -110,17 +110,40 @@ def samples(port: int) -> dict[tuple[str, ...], float]:
 async def test_records_with_hostile_headers_are_counted(system: System) -> None:
     """Any producer can write any header: none stops a shard."""
     load, producer = Load(), system.producer()
-    hostile = [[("origin.time", None)], [("origin.time", b"9" * 5000)], [("origin.time", b"\xff")], [("", b"")]]
-    for headers in hostile * 5:
+    hostile = [[("origin.time", None)], [("origin.time", b"9" * 5000)], [("ce", b"\xff")], [("", b"")]]
+    out_of_time = json.dumps(attributes(time="9999-12-31T23:59:59-23:59")).encode()
+    forged = [("origin.topic", system.names.usage.encode()), ("origin.partition", b"0"), ("origin.offset", b"0")]
+    forged.append(("origin.time", b"253402300799000"))
+    for headers in [*hostile, forged] * 4:
         key, value = load.event()
         producer.produce(system.names.usage, value, key, headers=headers)
-        producer.produce(system.names.usage, b"garbage", key, headers=headers)
+        producer.produce(system.names.usage, out_of_time, key, headers=headers)
     producer.flush()
     system.start()
 
     await system.shows(load.units)
 
     assert len(system.dead_letters()) == 20
+
+
+async def test_events_in_binary_mode_are_counted(system: System) -> None:
+    """On the right partition or on another: the copy takes the attributes along."""
+    load, producer = Load(), system.producer()
+    for _ in range(200):
+        key, value = load.event()
+        event = json.loads(value)
+        data = json.dumps(event.pop("data")).encode()
+        headers = [(f"ce_{name}", text.encode()) for name, text in event.items()]
+        producer.produce(system.names.usage, data, key, headers=[*headers, ("content-type", b"application/json")])
+        producer.produce(system.names.usage, value, key)  # the same event in structured mode
+    producer.flush()
+    system.start()
+
+    await system.shows(load.units)
+
+    fates = await system.conservation()
+    assert (fates.counted, fates.dead) == (200, 0)
+    assert fates.rerouted > 0
 
 
 async def test_aborted_transactions_are_not_counted_and_markers_do_not_hold_the_shard(system: System) -> None:
@@ -173,8 +196,10 @@ async def test_an_open_transaction_is_counted_when_it_commits(system: System) ->
     write(system.producer(), topic, later.events(20, repeated=0))
     system.start()
 
-    await freshness_goes_on(system)
-    assert await system.seen(ACCOUNTS) == Counter()
+    async def ready_without() -> bool:
+        return await system.seen(ACCOUNTS) == Counter()
+
+    await eventually_async(ready_without, what="every shard to be ready")
     producer.commit_transaction()
 
     await system.shows(load.units + later.units)

@@ -15,7 +15,8 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from aggregator.app import ENDS_SECONDS, STOP_SECONDS
+from aggregator.faust_adapter.app import STOP_SECONDS
+from aggregator.owned_shards import ENDS_SECONDS
 from local.servers.kafka import KafkaServer
 from local.servers.redis import RedisServer, embedded_redis
 from runtime.redis import CONNECT_TIMEOUT_SECONDS
@@ -69,10 +70,12 @@ async def counts_on(system: System, load: Load) -> None:
     assert (await system.conservation()).counted == load.made
 
 
-async def gives_up(process: Process, since: float, call_seconds: float) -> None:
-    """It ends with 1 in time: the patience, a call under way when that ends, and the way out."""
+async def gives_up(process: Process, since: float, call_seconds: float, away: str) -> None:
+    """It ends with 1 in time, and says why last: the patience, a call under way when that ends, and the way out."""
     assert await process.exit_code(GIVE_UP_SECONDS + 30) == 1
     assert time.monotonic() - since < GIVE_UP_SECONDS + call_seconds + STOP_SECONDS + SLACK_SECONDS, process.output
+    assert process.output.splitlines()[-1].startswith(f"aggregator: {away}"), process.output
+    assert "\x1b" not in process.output
 
 
 async def test_a_redis_that_comes_back_with_an_old_file_is_folded_on(own: System, own_redis: RedisServer) -> None:
@@ -153,7 +156,7 @@ async def test_a_long_outage_of_redis_ends_the_process_and_the_next_one_recovers
 
     since = time.monotonic()
     board.lead_to(None)
-    await gives_up(process, since, CONNECT_TIMEOUT_SECONDS)
+    await gives_up(process, since, CONNECT_TIMEOUT_SECONDS, "Redis")
 
     board.lead_to(own_redis.port)
     led.start("one")
@@ -212,7 +215,7 @@ async def test_outages_of_kafka_and_of_both(alone: System, own_kafka: KafkaServe
         await counts_on(alone, load)
         since = time.monotonic()
         own_kafka.kill()
-        await gives_up(process, since, ENDS_SECONDS)
+        await gives_up(process, since, ENDS_SECONDS, "Kafka")
         assert "Kafka did not say" in process.output
 
         own_kafka.start()

@@ -9,12 +9,21 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from aggregator.readiness import FOLDED_LOGS, ReadinessLoop
+from ledger.due import list_due
 from ledger.reading import is_ready
 from ledger.shard import Shard
 from ledger.state import Log, open_shard, read_state
 from ledger.tables import TableBatch, fold_table
+from metering.counting import Interval
+from metering.retention import usage_closed_before
+from metering.rfc3339 import from_unix
+from metering.stop import ShardStoppedError, Stop, StopReason
+from runtime.log_ends import LogEnd
+from tests.aggregator.conftest import make_usage_fold
+from tests.aggregator.memory_publisher import MemoryPublisher
 from tests.aggregator.owned import Owned
 from tests.aggregator.unreliable import UnreliableStore
+from tests.metering.events import NOON, NOON_MS, Record, event
 
 TABLES = (Log.ACCOUNTS, Log.API_KEYS)
 
@@ -91,6 +100,74 @@ async def test_freshness_stops_while_the_shard_is_behind(bench: Bench) -> None:
     assert (await read_state(bench.shard)).as_of_ms == 1000
 
 
+async def test_freshness_stands_still_while_a_transaction_is_open(bench: Bench) -> None:
+    """Its readers go on; once it has ended, the shard is as of the moment whose end it has reached, then as of now."""
+    await bench.loop.turn()
+    bench.owned.logs_end[Log.ACCOUNTS], bench.owned.pinned[Log.ACCOUNTS] = 5, 0
+    for bench.now_ms in (2000, 3000):
+        assert await bench.loop.turn()
+        assert await is_ready(bench.shard)
+        assert (await read_state(bench.shard)).as_of_ms == 1000
+
+    bench.owned.pinned.clear()
+    await bench.fold(Log.ACCOUNTS, 5)
+
+    for bench.now_ms, as_of_ms in ((4000, 2000), (5000, 5000)):
+        assert await bench.loop.turn()
+        assert (await read_state(bench.shard)).as_of_ms == as_of_ms
+
+
+async def test_transactions_that_follow_one_another_hold_freshness_back_by_one_of_them(bench: Bench) -> None:
+    """There is always one open; but each moment's end is reached when those of that moment have ended."""
+    seen = []
+    for turn in range(1, 5):
+        bench.now_ms = turn * 1000
+        bench.owned.logs_end[Log.ACCOUNTS], bench.owned.pinned[Log.ACCOUNTS] = 10 * turn, 10 * turn - 4
+        await bench.fold(Log.ACCOUNTS, 10 * turn - 4)
+        await bench.loop.turn()
+        seen.append((await read_state(bench.shard)).as_of_ms)
+
+    assert seen == [0, 1000, 1000, 3000]
+
+
+async def test_a_shard_that_is_folded_anew_while_a_transaction_is_open_becomes_ready(
+    bench: Bench, client: Redis
+) -> None:
+    """Nobody was shown what it lacks."""
+    bench.owned.logs_end[Log.ACCOUNTS], bench.owned.pinned[Log.ACCOUNTS] = 5, 3
+    assert not await bench.loop.turn()
+
+    await bench.fold(Log.ACCOUNTS, 3)
+    await client.hset(bench.shard.keys.fences, "high_ms", 700)
+
+    assert await bench.loop.turn()
+    assert await is_ready(bench.shard)
+    assert (await read_state(bench.shard)).as_of_ms == 700
+
+
+@pytest.mark.parametrize("ahead_days", [0, 36, 69])
+async def test_a_shard_that_was_folded_from_a_cut_log_closes_what_is_old_by_the_log(
+    shard: Shard, publisher: MemoryPublisher, ahead_days: int
+) -> None:
+    """A process whose clock is ahead closes no present: usage of a quiet partition, two hours old, is due."""
+    now_ms = NOON_MS + ahead_days * 86_400_000
+    bench = Bench(shard, Owned(shard.number, logs_end=dict.fromkeys(FOLDED_LOGS, 0) | {Log.USAGE: 1001}), now_ms)
+    fold = make_usage_fold(shard, publisher, now_ms=lambda: now_ms)
+    for log in TABLES:
+        await open_shard(shard, log, earliest=0, incarnation="one")
+    assert (await fold.open(1000)).fence == 1000
+    assert (await fold.apply(Interval(1000, 1001, [Record(1000, event(time=from_unix(NOON - 7200)))]))).applied
+
+    assert await bench.loop.turn()
+
+    state, noon = await read_state(shard), NOON // 3600
+    assert (state.begins_ms, state.high_ms) == (NOON_MS, NOON_MS)
+    assert state.closed_before == usage_closed_before(NOON, NOON, now_ms // 1000) > 0
+    due = await list_due(shard, 0, noon)
+    assert due is not None
+    assert due.hour == noon - 2
+
+
 async def test_a_flush_starts_over_from_the_note(bench: Bench, client: Redis) -> None:
     """The positions are found again, and the mark is set only when the new incarnation has reached new ends."""
     await bench.fold(Log.ACCOUNTS, 3)
@@ -120,6 +197,21 @@ async def test_redis_going_back_while_a_log_is_idle_is_noticed(bench: Bench) -> 
     assert not await bench.loop.turn()
 
     assert bench.owned.resynced == [Log.ACCOUNTS]
+
+
+async def test_a_server_that_throws_keys_away_is_told_to_the_folds_once(bench: Bench, client: Redis) -> None:
+    """To open the shard is to be told what is wrong: an idle log would never hear of it, a busy one again and again."""
+    bench.owned.known = dict.fromkeys(FOLDED_LOGS, 0)
+    assert await bench.loop.turn()
+    await client.hset(bench.shard.keys.fences, "unsafe", "evicted")  # what the look at such a server leaves
+
+    for _ in range(3):
+        assert not await bench.loop.turn()
+
+    assert bench.owned.resynced == list(FOLDED_LOGS)
+    assert not await is_ready(bench.shard)
+    with pytest.raises(ShardStoppedError, match="billing rebuild"):
+        await bench.open("two")
 
 
 async def test_a_shard_that_another_process_has_taken_is_left_alone(bench: Bench) -> None:
@@ -189,9 +281,61 @@ async def test_a_process_without_shards_asks_kafka_all_the_same(bench: Bench) ->
 async def test_the_loop_gives_up_at_once_where_only_a_person_can_help(bench: Bench) -> None:
     """A password that was changed does not come back within a minute."""
 
-    async def refuse(shards: set[int]) -> Mapping[int, Mapping[Log, int]]:
+    async def refuse(shards: set[int]) -> Mapping[int, Mapping[Log, LogEnd]]:
         raise TopicAuthorizationFailedError
 
     bench.owned.ends = refuse
     with pytest.raises(TopicAuthorizationFailedError):
         await bench.loop.run((KafkaError,), give_up_seconds=60)
+
+
+STOP = Stop(StopReason.LOG_LOST, 0, None, "billing.accounts-1 was truncated", 1000)
+
+
+async def test_a_stopped_shard_stays_as_it_was_marked_and_gets_older(bench: Bench) -> None:
+    """Its readers are shown what is right as of then; the state says why, for as long as it is so."""
+    await bench.loop.turn()
+    bench.owned.stopped, bench.now_ms = {Log.ACCOUNTS: STOP}, 5000
+
+    for _ in range(2):
+        assert await bench.loop.turn()
+        state = await read_state(bench.shard)
+        assert await is_ready(bench.shard)
+        assert (state.as_of_ms, state.stops) == (1000, {Log.ACCOUNTS: STOP})
+
+    bench.owned.stopped = {}
+    assert await bench.loop.turn()
+    state = await read_state(bench.shard)
+    assert (state.as_of_ms, state.stops) == (5000, {})
+
+
+async def test_a_shard_that_is_stopped_before_it_was_ever_ready_is_not_marked(bench: Bench) -> None:
+    """Though its fences have reached what is left of its logs."""
+    bench.owned.stopped = {Log.ACCOUNTS: STOP}
+
+    assert await bench.loop.turn()
+
+    assert not await is_ready(bench.shard)
+
+
+async def test_a_stop_that_was_lost_is_told_again(bench: Bench, client: Redis) -> None:
+    """By a failover, say, to a replica that had not heard of it."""
+    bench.owned.stopped, bench.owned.known = {Log.ACCOUNTS: STOP}, {Log.ACCOUNTS: 0}
+    await bench.loop.turn()
+    await client.hdel(bench.shard.keys.fences, "stop.accounts")
+
+    await bench.loop.turn()
+
+    assert (await read_state(bench.shard)).stops == {Log.ACCOUNTS: STOP}
+
+
+async def test_a_stopped_shard_that_was_flushed_is_folded_anew(bench: Bench, client: Redis) -> None:
+    """What stopped it lies ahead of it again: nothing is told of it, and its position is found again."""
+    bench.owned.stopped, bench.owned.known = {Log.ACCOUNTS: STOP}, {Log.ACCOUNTS: 0}
+    await bench.loop.turn()
+    await client.delete(bench.shard.keys.fences)
+
+    await bench.loop.turn()
+
+    assert (await read_state(bench.shard)).stops == {}
+    assert bench.owned.resynced == [Log.ACCOUNTS]

@@ -20,7 +20,7 @@ from metering.account import Account
 from metering.api_key import ApiKeyRecord, key_hash, make_api_key
 from metering.counting import Interval, usage_batches
 from metering.partition import partition_of
-from metering.push_log import Prepared, Settled, Settlement, StripeIdentity
+from metering.push_log import Prepared, PushRecord, Settled, Settlement, StripeIdentity
 from metering.rfc3339 import from_unix
 from metering.row import Row
 from tests.support.log_record import Record
@@ -97,7 +97,8 @@ class Folded:
         )
         prepared = Prepared(identity=STRIPE, usage_fence=state.fences[Log.USAGE], rows=(row,))
         settled = Settled(settlements=(Settlement(identifier=row.identifier(STRIPE.namespace)),))
-        for offset, record in enumerate((prepared, settled), at):
+        records: tuple[PushRecord, ...] = (prepared, settled)
+        for offset, record in enumerate(records, at):
             assert (await fold_push(shard, record, offset, stamped * 1000)).applied
 
     async def push_log_ready(self, account: str) -> None:

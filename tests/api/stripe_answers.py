@@ -38,17 +38,23 @@ class OneAnswer:
 
 @dataclass
 class Held:
-    """An ASGI application that keeps a request waiting until it is released."""
+    """An ASGI application that keeps requests waiting until it is released: how many now, at most, in all."""
 
     body: bytes
     arrived: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
+    held: int = 0
+    most: int = 0
+    seen: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers late."""
         if scope["type"] == "http":
             self.arrived.set()
+            self.held, self.seen = self.held + 1, self.seen + 1
+            self.most = max(self.most, self.held)
             await asyncio.to_thread(self.release.wait)
+            self.held -= 1
             await Response(self.body, 200, media_type="application/json")(scope, receive, send)
 
 

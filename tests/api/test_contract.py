@@ -60,6 +60,7 @@ def unlimited(settings: ApiSettings, stripe: str) -> ApiSettings:
         stripe_api_base=stripe,
         stripe_webhook_secret=SecretStr("whsec_test"),
         rate_limit=0,
+        portal_limit=0,
         sign_in_limit=1_000_000,
     )
 

@@ -2,14 +2,11 @@
 
 import asyncio
 import json
-import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,20 +15,21 @@ import requests
 from redis.asyncio import Redis
 
 from local.servers.ports import free_port
-from local.servers.process import Command, ServerError, ServerProcess
+from local.servers.process import ServerError
 from local.servers.redis import RedisServer
 from local.stripe.app import create_app as create_double
-from local.stripe.clock import Clock
-from local.stripe.store import Store
+from local.stripe.clock import StripeClock
+from local.stripe.store import StripeStore
 from metering.account import Account
 from metering.meters import CATALOGUE
 from tests.api.calling import PORTAL, SESSION, USAGE
-from tests.api.folded import PARTITIONS, Folded
+from tests.api.folded import Folded
+from tests.api.process import Process, api_process
 from tests.api.serving import serving
 from tests.api.stripe_answers import Held
 from tests.support.eventually import eventually
+from tests.support.http_serving import Client
 
-ROOT = Path(__file__).parents[2]
 NODE = """
 const [url, key] = process.argv.slice(1);
 fetch(url, {headers: {Authorization: `Bearer ${key}`}}).then(async answer => {
@@ -43,50 +41,10 @@ fetch(url, {headers: {Authorization: `Bearer ${key}`}}).then(async answer => {
 @pytest.fixture
 def double() -> Iterator[str]:
     """The address of an empty Stripe."""
-    store = Store()
-    with serving(create_double(store, Clock())) as url:
+    store = StripeStore()
+    with serving(create_double(store, StripeClock())) as url:
         yield url
     store.close()
-
-
-class Process(ServerProcess):
-    """`python -m api` on a free port."""
-
-    def __init__(self, directory: Path, environment: dict[str, str]) -> None:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("BILLING_")}
-        command = Command(
-            [sys.executable, "-m", "api"],
-            directory / "api.log",
-            {**clean, **environment, "BILLING_HTTP_PORT": str(port), "BILLING_PARTITIONS": str(PARTITIONS)},
-            ROOT,
-        )
-        super().__init__("API", command, self.answers)
-
-    def answers(self) -> bool:
-        """Whether it takes a request."""
-        try:
-            return requests.get(f"{self.url}/healthz", timeout=1).ok
-        except requests.RequestException:
-            return False
-
-
-@contextmanager
-def api_process(directory: Path, redis_url: str, redis_prefix: str, stripe: str) -> Iterator[Process]:
-    """The API, serving."""
-    environment = {
-        "BILLING_REDIS_URL": redis_url,
-        "BILLING_REDIS_PREFIX": redis_prefix,
-        "BILLING_STRIPE_API_BASE": stripe,
-        "BILLING_STRIPE_API_KEY": "sk_test_double",
-    }
-    process = Process(directory, environment)
-    try:
-        process.start()
-        yield process
-    finally:
-        process.kill()
 
 
 @pytest.fixture
@@ -138,8 +96,8 @@ async def test_curl(process: Process, folded: Folded) -> None:
 async def test_a_session_by_curl(process: Process, folded: Folded, tmp_path: Path) -> None:
     """Given the served API and a cookie jar, signing in opens the daily figures as CSV, and signing out closes them."""
     jar, today = str(tmp_path / "jar"), datetime.now(UTC).date()
-    daily = f"{process.url}/api/billing/usage/daily?start={today}&end={today}&meter=voice.ai"
-    curl = ("curl", "-sS", "-b", jar, "-c", jar, "-H", "Accept: text/csv", "-w", "%{http_code}")
+    daily = f"{process.url}/api/billing/usage/daily.csv?start={today}&end={today}&meter=voice.ai"
+    curl = ("curl", "-sS", "-b", jar, "-c", jar, "-w", "%{http_code}")
     key = json.dumps({"key": await folded.key("acme")})
     session = process.url + SESSION
     assert await output(*curl, "-H", "Content-Type: application/json", "-d", key, session) == b"204"
@@ -147,6 +105,20 @@ async def test_a_session_by_curl(process: Process, folded: Folded, tmp_path: Pat
     assert lines[1:] == [f"{today},voice.ai,AI-Powered Calls,0,0,,".encode(), b"200"]
     assert await output(*curl, "-X", "DELETE", session) == b"204"
     assert (await output(*curl, daily)).endswith(b"401")
+
+
+async def test_head_leaves_the_connection_as_it_was(process: Process, folded: Folded) -> None:
+    """Given HEAD and then GET on one connection, the first has the length of the body and not a byte of it."""
+    key = await folded.key("acme")
+    with Client(process.url) as client:
+        for method in ("HEAD", "GET"):
+            client.send(f"{method} {USAGE} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n".encode())
+        head, get = client.answer(body=False), client.answer()
+    assert (head[0], get[0]) == (200, 200)
+    assert json.loads(get[2]) == EXPECTED
+    assert {name: head[1][name] for name in ("content-length", "etag")} == {
+        name: get[1][name] for name in ("content-length", "etag")
+    }
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node on this machine")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.api.generate import Measured, summary
+from bench.api.generate import LoadResult, summary
 from bench.api.measuring import Turn
-from bench.api.results import Results
+from bench.api.results import ApiResults
 from bench.api.serving import Used
 
 
@@ -39,10 +39,10 @@ def test_a_latency_counts_from_the_moment_at_which_the_request_was_due() -> None
 @pytest.mark.parametrize(("trips", "met"), [(200, True), (201, False)])
 def test_trips_are_those_of_one_request_at_a_time(trips: int, met: bool) -> None:
     """Many at once share their trips, which says nothing of how many one needs."""
-    turn = Turn(Measured(100, 1.0, 1.0, 5.0, 9.0, 0.1, 0.1), Used(0.1, 0.1, 200, trips))
+    turn = Turn(LoadResult(100, 1.0, 1.0, 5.0, 9.0, 0.1, 0.1), Used(0.1, 0.1, 200, trips))
     many = Turn(turn.measured, Used(0.1, 0.1, 200, 10))
 
-    results = Results(10, many, turn, {"usage": [many], "constant": [many]}, {"usage": many})
+    results = ApiResults(10, many, turn, {"usage": [many], "constant": [many]}, {"usage": many})
 
     judged = {target.text: target.met for target in results.targets()}
     assert judged == {

@@ -9,9 +9,9 @@ import pytest
 
 from bench.billing import exactness
 from bench.billing.exactness import Exactness
-from bench.billing.results import Results
+from bench.billing.results import BillingResults
 from bench.billing.throughput import Throughput
-from bench.billing.usage import Usage
+from bench.billing.usage import BilledUsage
 from bench.billing.world import new_world
 from bench.servers import Servers
 from local.servers.redis import RedisServer
@@ -53,7 +53,7 @@ def test_it_bills_exactly_under_faults(
 
 def test_the_load_says_what_must_be_billed() -> None:
     """Every account-meter has some; repetitions count once; the sum is the one asked for."""
-    usage = Usage({"acct_1": "cus_1", "acct_2": "cus_2"})
+    usage = BilledUsage({"acct_1": "cus_1", "acct_2": "cus_2"})
     values = [value for _, value in usage.events_of(1000, 2, now=NOW, seed=3)]
 
     distinct = set(values)
@@ -80,8 +80,8 @@ def test_the_load_says_what_must_be_billed() -> None:
 )
 def test_what_is_not_exact_is_said(found: Exactness, text: str) -> None:
     """One flaw misses one target; without it all are met."""
-    assert [target.text for target in Results(found, [], {}).targets() if not target.met] == [text]
-    assert all(target.met for target in Results(EXACT, [], {}).targets())
+    assert [target.text for target in BillingResults(found, [], {}).targets() if not target.met] == [text]
+    assert all(target.met for target in BillingResults(EXACT, [], {}).targets())
 
 
 @pytest.mark.parametrize(("rate", "met"), [(450.0, True), (440.0, False)])
@@ -89,6 +89,6 @@ def test_a_worker_is_held_to_its_limit_or_to_what_the_double_takes(rate: float, 
     """Whichever is less."""
     found = Throughput("single", 1000, 500.0, 800.0, rate, 1.5, 0.5)
 
-    judged = {target.text: target.met for target in Results(None, [found], {}).targets()}
+    judged = {target.text: target.met for target in BillingResults(None, [found], {}).targets()}
 
     assert judged == {"single: at least 90 % of the limit": met, "single: at most 2 appends per 100 rows": True}

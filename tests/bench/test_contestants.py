@@ -6,8 +6,8 @@ import sys
 import pytest
 from redis import Redis
 
-from bench.aggregator_process import Counters
-from bench.task import Outcome, Task
+from bench.aggregator_process import ProcessCounters
+from bench.task import Task, TaskOutcome
 from bench.topic import preload
 from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
@@ -33,14 +33,14 @@ def test_the_contestants_count(task: tuple[Task, int]) -> None:
     assert [outcome.events for outcome in outcomes] == [EVENTS] * 3
     assert all(outcome.seconds > 0 for outcome in outcomes)
     with Redis.from_url(told.redis_url) as redis:
-        reading = Counters(redis, PARTITIONS, told.redis_prefix).now()
+        reading = ProcessCounters(redis, PARTITIONS, told.redis_prefix).now()
         assert (reading.total, reading.counted, reading.duplicate) == (EVENTS, distinct, EVENTS - distinct)
         seen = redis.scan_iter(f"{told.redis_prefix}seen:*", count=1000)
         assert sum(int(redis.scard(name)) for name in seen) == distinct
 
 
-def _run(name: str, task: Task) -> Outcome:
+def _run(name: str, task: Task) -> TaskOutcome:
     command = [sys.executable, "-m", f"bench.contestants.{name}", task.text()]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stderr
-    return Outcome.parse(ran.stdout)
+    return TaskOutcome.parse(ran.stdout)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from bench.aggregator_process import Reading
+from bench.aggregator_process import ProcessReading
 from bench.freshness import Freshness, latencies
 from bench.load import events
-from bench.results import Results
+from bench.results import CountingResults
 from bench.spread import spread
-from bench.task import Outcome
+from bench.task import TaskOutcome
 from metering.event import UsageEvent, read_event
 
 NOW = 1_780_000_000
@@ -39,14 +39,14 @@ def test_spread() -> None:
 def test_a_target_is_judged_by_the_ratio_within_a_turn(bare: int, met: bool) -> None:
     """The aggregator's rate over the other's of the same turn, whatever the machine did between turns."""
     outcomes = {
-        "aggregator": [Outcome(1000, 1.0, 1.0), Outcome(1000, 2.0, 1.0)],
-        "bare": [Outcome(bare, 1.0, 1.0), Outcome(bare, 2.0, 1.0)],
-        "getmany": [Outcome(5000, 1.0, 1.0), Outcome(5000, 2.0, 1.0)],
-        "take": [Outcome(100, 1.0, 1.0), Outcome(101, 2.0, 1.0)],
-        "faust": [Outcome(20, 1.0, 1.0), Outcome(20, 2.0, 1.0)],
-        "refold": [Outcome(1000, 1.0, 1.0), Outcome(1000, 2.0, 1.0)],
+        "aggregator": [TaskOutcome(1000, 1.0, 1.0), TaskOutcome(1000, 2.0, 1.0)],
+        "bare": [TaskOutcome(bare, 1.0, 1.0), TaskOutcome(bare, 2.0, 1.0)],
+        "getmany": [TaskOutcome(5000, 1.0, 1.0), TaskOutcome(5000, 2.0, 1.0)],
+        "take": [TaskOutcome(100, 1.0, 1.0), TaskOutcome(101, 2.0, 1.0)],
+        "faust": [TaskOutcome(20, 1.0, 1.0), TaskOutcome(20, 2.0, 1.0)],
+        "refold": [TaskOutcome(1000, 1.0, 1.0), TaskOutcome(1000, 2.0, 1.0)],
     }
-    results = Results(outcomes, None, [Freshness(10, 100, 5.0, 20.0, 30.0, 0.05, 0.5)])
+    results = CountingResults(outcomes, None, [Freshness(10, 100, 5.0, 20.0, 30.0, 0.05, 0.5)])
 
     judged = {target.text: target.met for target in results.targets()}
 
@@ -57,5 +57,5 @@ def test_a_target_is_judged_by_the_ratio_within_a_turn(bare: int, met: bool) -> 
     assert not judged["a rebuild of at least 60,000 events/s"]
 
 
-def _reading(at: float, read: tuple[int, ...]) -> Reading:
-    return Reading(at, read, 0, 0, 0)
+def _reading(at: float, read: tuple[int, ...]) -> ProcessReading:
+    return ProcessReading(at, read, 0, 0, 0)

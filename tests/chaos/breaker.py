@@ -3,22 +3,28 @@
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from heapq import heapify, heappop, heappush
 from itertools import count
+from typing import Any
 
 import psutil
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from tests.chaos.demotion import Demotion
 from tests.chaos.redis_past import RedisPast
 from tests.chaos.schedule import REDIS, STRIPE, STRIPE_WORKERS, Action, Fault
 from tests.chaos.story import Story
 from tests.support.eventually import eventually
 from tests.support.stack import Stack
 
+After = tuple[float, Callable[[], Any]] | None
+
 TICK_SECONDS = 0.1
+LAG_SECONDS = 0.5  # of the copy that takes over
 FLUSH_SECONDS = 1.0
 SESSION_SECONDS = 10.0
 EXCUSE_SECONDS = 10.0
@@ -33,25 +39,27 @@ class Breaker:
         self._past = RedisPast(stack.directory / "data" / "redis")
         self._frozen: dict[int, str] = {}
         self._excuses: list[float] = []
+        self._demotions: list[Demotion] = []
 
     def run(self, faults: Iterable[Fault], seconds: float) -> None:
         """Until all faults are over."""
         began, order = self._story.now(), count()
-        agenda = [(fault.at, next(order), fault, None) for fault in faults]
+        agenda: list[tuple[float, int, Callable[[], After]]]
+        agenda = [(fault.at, next(order), partial(self._strike, fault)) for fault in faults]
         heapify(agenda)
         try:
             while (moment := self._story.now() - began) < seconds or agenda:
                 self._past.note(self._story.now())
                 while agenda and agenda[0][0] <= moment:
-                    _, _, fault, pid = heappop(agenda)
-                    if pid is not None:
-                        self._end_freeze(fault, pid)
-                    elif (stopped := self._strike(fault)) is not None:
-                        heappush(agenda, (fault.at + fault.seconds, next(order), fault, stopped))
+                    at, _, act = heappop(agenda)
+                    if (after := act()) is not None:
+                        heappush(agenda, (at + after[0], next(order), after[1]))
                 time.sleep(TICK_SECONDS)
         finally:
             for pid in list(self._frozen):
                 self._wake(pid)
+            for demotion in self._demotions:
+                demotion.close()
 
     def excused(self, moment: float) -> bool:
         """Whether two calls at once, seen at a moment, are nobody's fault.
@@ -61,8 +69,8 @@ class Breaker:
         """
         return any(0 <= moment - since <= EXCUSE_SECONDS for since in self._excuses)
 
-    def _strike(self, fault: Fault) -> int | None:
-        """Does it; gives the process to be dealt with again later."""
+    def _strike(self, fault: Fault) -> After:
+        """Does it; gives what is to be done so many seconds later."""
         pid = self._stack.pid(fault.target)
         self._story.tell(f"{fault} (process {pid})")
         self._story.count(fault.action.value)
@@ -74,11 +82,13 @@ class Breaker:
             case Action.FREEZE:
                 if pid is not None and pid not in self._frozen and self._signal(pid, signal.SIGSTOP):
                     self._frozen[pid] = fault.target
-                    return pid
+                    return fault.seconds, partial(self._end_freeze, fault, pid)
             case Action.FLUSH:
                 self._flush()
             case Action.SET_BACK:
                 self._set_back(pid, fault.seconds)
+            case Action.DEMOTE:
+                return self._demote(fault.seconds)
         return None
 
     def _end_freeze(self, fault: Fault, pid: int) -> None:
@@ -116,6 +126,27 @@ class Breaker:
             self._story.tell(f"  not done: {error}")
         finally:
             client.close()
+
+    def _demote(self, seconds: float) -> After:
+        demotion = Demotion(self._stack.env["BILLING_REDIS_URL"])
+        self._demotions.append(demotion)
+        try:
+            demotion.promote_copy()
+        except (redis.RedisError, AssertionError) as error:
+            self._story.tell(f"  not done: {error}")
+            return None
+
+        def demote() -> After:
+            self._try(demotion.demote)
+            return seconds, lambda: self._try(demotion.end)
+
+        return LAG_SECONDS, demote
+
+    def _try(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except redis.RedisError as error:
+            self._story.tell(f"  {REDIS} does not answer: {error}")
 
     def _set_back(self, pid: int | None, seconds: float) -> None:
         """Freezes first: the server must be dead when its file is cut, and must not be started again before."""

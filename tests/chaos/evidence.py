@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from tests.chaos.log_fates import USAGE_TOPIC, log_fates
+from tests.chaos.log_fates import USAGE_TOPIC, identity_of, log_fates
 from tests.chaos.truth import Place, Truth, shown
 from tests.chaos.verdict import Expected, Fates, Found, differences
 from tests.end_to_end.truth import ANCHOR
@@ -59,7 +59,7 @@ class Evidence:
         return Expected(
             period=self._truth.since(ANCHOR),
             whole=self._truth.whole(),
-            ids=self._truth.ids(),
+            identities=self._truth.identities(),
             rejects=rejects,
             fates=fates,
         )
@@ -71,7 +71,7 @@ class Evidence:
         return Found(
             totals=self._totals(),
             billed=self._billed(checks),
-            logged={json.loads(record.value)["id"] for record in log if record.value not in self._truth.rejects},
+            logged={identity_of(record) for record in log if record.value not in self._truth.rejects},
             dead=self._stack.dead_letters(),
             fates={shard["shard"]: Fates(**shard["records"]) for shard in status["shards"]},
             unrest={shard["shard"]: _unrest(shard) for shard in status["shards"]},

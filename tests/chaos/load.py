@@ -1,14 +1,13 @@
 """The load: two unrelated clients publish without a pause, repeat themselves, and don't trust silence.
 
-Half of the events go through the product's emitter, half through librdkafka, whose partitioner is not Kafka's own: it
-puts nearly every event on another account's partition. An event that is not acknowledged for a while is published
-again under the same id, through either client, until it is.
+Half of the events go through the product's emitter, half through foreign clients, in both of CloudEvents' modes. Among
+them are records that can't be counted. An event that is not acknowledged for a while is published again under the same
+id, through any client, until it is.
 """
 
 import json
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
@@ -16,13 +15,12 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from random import Random
 from threading import Event, Thread
-from typing import Any
 
-from confluent_kafka import Producer
 from prometheus_client import CollectorRegistry
 
-from producers.emitter import UsageEmitter
-from producers.settings import EmitterSettings
+from telephony_billing_producers import EmitterSettings, UsageEmitter
+from tests.chaos.foreign import ForeignClients
+from tests.chaos.poison import Bad
 from tests.chaos.story import Story
 from tests.chaos.truth import SOURCE, Truth, Usage, utc_now
 from tests.chaos.workload import Workload
@@ -33,7 +31,9 @@ EVENTS_PER_SECOND = 150
 TICK_SECONDS = 0.05
 DUPLICATES = 0.02
 DUPLICATE_SECONDS = 20.0  # a duplicate comes so much later at most
-REJECTS = 0.01
+REJECTS = 0.02
+BINARY = 0.2
+"""Of what foreign clients publish, events in binary mode."""
 SILENCE_SECONDS = 3.0
 FINISH_SECONDS = 90.0
 
@@ -46,12 +46,11 @@ class Load:
         self._story = story
         self._random = Random(seed)  # noqa: S311
         self._workload = Workload(self._random, accounts)
-        # No idempotence: what librdkafka sends again after a fault may be in the log twice.
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "acks": "all", "log_level": 0})
+        self._foreign = ForeignClients(bootstrap, TOPIC, self._random)
         settings = EmitterSettings(bootstrap_servers=bootstrap, spool_directory=spool)
         self._emitter = UsageEmitter(settings, registry=CollectorRegistry())
-        self._silent: dict[str, tuple[Usage, float]] = {}  # not acknowledged; published at
-        self._answers: SimpleQueue[tuple[Usage, BaseException | None]] = SimpleQueue()
+        self._silent: dict[tuple[str, ...], tuple[Usage, float]] = {}  # not acknowledged; published at
+        self._answers: SimpleQueue[tuple[Usage, object]] = SimpleQueue()
         self._later: list[tuple[float, int, Usage]] = []
         self._order = count()
         self._failure: BaseException | None = None
@@ -66,6 +65,7 @@ class Load:
         self._stop.set()
         self._thread.join()
         self._emitter.close()
+        self._foreign.close()
 
     def finish(self) -> None:
         """Publishes the last duplicates, and returns once everything is acknowledged."""
@@ -80,7 +80,7 @@ class Load:
 
     def _all_acknowledged(self) -> bool:
         self._listen()
-        return not self._silent and not len(self._producer)
+        return not self._silent and not self._foreign.waiting()
 
     def _run(self) -> None:
         try:
@@ -90,6 +90,8 @@ class Load:
             self._story.tell(f"WRONG: the load ended: {error!r}")
 
     def _go_on(self) -> None:
+        for bad in self._workload.each_bad(utc_now()):
+            self._spoil(bad)
         began, made = time.monotonic(), 0
         while not self._stop.wait(TICK_SECONDS):
             now = time.monotonic()
@@ -105,9 +107,7 @@ class Load:
 
     def _make(self) -> None:
         if self._random.random() < REJECTS:
-            reason, value = self._workload.reject(utc_now())
-            self.truth.rejects[value] = reason
-            self._produce(value, value, None)
+            self._spoil(self._workload.bad(utc_now()))
             return
         usage = self._workload.usage(utc_now())
         self._publish(usage)
@@ -115,10 +115,17 @@ class Load:
             due = time.monotonic() + self._random.uniform(0, DUPLICATE_SECONDS)
             heappush(self._later, (due, next(self._order), usage))
 
+    def _spoil(self, bad: Bad) -> None:
+        """Whether it arrives does not matter: what is in the log must have its dead letter."""
+        self.truth.rejects[bad.value or b""] = bad.reason
+        self._foreign.produce(bad.value, bad.key, bad.headers, lambda _: None)
+
     def _publish(self, usage: Usage) -> None:
-        self._silent[usage.id] = (usage, time.monotonic())
+        self._silent[usage.identity] = (usage, time.monotonic())
         if self._random.random() < 0.5:
-            self._produce(json.dumps(usage.as_event()).encode(), usage.account.encode(), usage)
+            binary = self._random.random() < BINARY
+            value, headers = usage.as_binary() if binary else (json.dumps(usage.as_event()).encode(), [])
+            self._foreign.produce(value, usage.account.encode(), headers, partial(self._answered, usage))
         else:
             self._emit(usage)
 
@@ -127,26 +134,14 @@ class Load:
             usage.meter, usage.account, source=SOURCE, id=usage.id, quantity=usage.quantity, time=usage.time
         )
 
-        def settled(done: Future[Any]) -> None:
-            self._answers.put((usage, done.exception()))
+        delivery.add_done_callback(lambda done: self._answered(usage, done.exception()))
 
-        delivery.add_done_callback(settled)
-
-    def _produce(self, value: bytes, key: bytes, usage: Usage | None) -> None:
-        try:
-            self._producer.produce(TOPIC, value, key, on_delivery=partial(self._delivered, usage, value))
-        except BufferError:
-            self._delivered(usage, value, "its buffer is full", None)
-
-    def _delivered(self, usage: Usage | None, value: bytes, error: object, _message: object) -> None:
-        if usage is not None:
-            self._answers.put((usage, None if error is None else RuntimeError(str(error))))
-        elif error is not None:
-            self._produce(value, value, None)
+    def _answered(self, usage: Usage, error: object) -> None:
+        self._answers.put((usage, error))
 
     def _listen(self) -> None:
         """Takes what was acknowledged, and publishes again what was not for too long."""
-        self._producer.poll(0)
+        self._foreign.poll()
         while True:
             try:
                 usage, error = self._answers.get_nowait()
@@ -154,7 +149,7 @@ class Load:
                 break
             if error is None:
                 self.truth.acknowledge(usage)
-                self._silent.pop(usage.id, None)
+                self._silent.pop(usage.identity, None)
         now = time.monotonic()
         for usage, since in list(self._silent.values()):
             if now - since > SILENCE_SECONDS:

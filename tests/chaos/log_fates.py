@@ -30,7 +30,7 @@ def log_fates(
     """
     counts: dict[int, Counter[str]] = {partition: Counter() for partition in range(partitions)}
     letters: dict[Origin, str] = {}
-    seen: set[str] = set()
+    seen: set[tuple[str, ...]] = set()
     for record in log:
         if (reason := rejects.get(record.value)) is not None:
             letters[USAGE_TOPIC, record.partition, record.offset] = reason
@@ -41,11 +41,18 @@ def log_fates(
     return {partition: Fates(**counted) for partition, counted in counts.items()}, letters
 
 
-def _fate(record: LoggedRecord, seen: set[str], partitions: int) -> str:
-    event = json.loads(record.value)
-    if home_of(event["subject"], partitions) != record.partition:
+def identity_of(record: LoggedRecord) -> tuple[str, ...]:
+    """Id, meter and account of a good record, in either of CloudEvents' modes."""
+    attributes = {name[3:]: value.decode() for name, value in record.headers.items() if name[:3] == "ce_"}
+    event = attributes or json.loads(record.value)
+    return event["id"], event["type"], event["subject"]
+
+
+def _fate(record: LoggedRecord, seen: set[tuple[str, ...]], partitions: int) -> str:
+    identity = identity_of(record)
+    if home_of(identity[2], partitions) != record.partition:
         return "rerouted"
-    if event["id"] in seen:
+    if identity in seen:
         return "duplicate"
-    seen.add(event["id"])
+    seen.add(identity)
     return "counted"

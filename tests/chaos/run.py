@@ -20,9 +20,10 @@ from random import Random
 from local.stack.settings import settings_of
 from metering.account import Account
 from metering.api_key import ApiKeyRecord, key_hash, make_api_key
-from ops.table_log import write_records
+from ops.logs.table_log import write_records
 from runtime.settings import KafkaSettings
 from tests.chaos.breaker import Breaker
+from tests.chaos.endings import endings
 from tests.chaos.evidence import Customer, Evidence
 from tests.chaos.load import Load
 from tests.chaos.log_fates import home_of
@@ -35,6 +36,7 @@ from tests.support.eventually import eventually
 from tests.support.stack import Stack, booted
 
 OPTIONS = ("--no-demo", "--aggregators", "2", "--stripe-workers", "2")
+QUIET_SECONDS = 4.0  # before the first fault: every kind of bad record is read meanwhile, and must end nothing
 DRAIN_SECONDS = 180.0
 KNOWN_SECONDS = 30.0
 POLL_SECONDS = 0.5
@@ -78,11 +80,14 @@ def unleash(directory: Path, seed: int, seconds: float) -> Outcome:
         ]
         bootstrap = stack.env["BILLING_KAFKA_BOOTSTRAP_SERVERS"]
         load = closing.enter_context(Load(bootstrap, list(keys), directory / "spool", seed, story))
+        breaker.run([], QUIET_SECONDS)
+        ended = [f"though nobody struck yet: {line}" for line in endings(directory / "up.log")]
+        story.tell(f"the faults begin; ended by records: {len(ended)}")
         breaker.run(faults, seconds)
         story.tell("the faults are over")
         load.finish()
-        story.tell(f"everything is published: {len(load.truth.ids())} events, {len(load.truth.rejects)} rejects")
-        evidence = Evidence(stack, customers, load.truth, [watch.wrong for watch in watches])
+        story.tell(f"everything is published: {len(load.truth.identities())} events, {len(load.truth.rejects)} rejects")
+        evidence = Evidence(stack, customers, load.truth, [*(watch.wrong for watch in watches), ended])
         return Outcome(seed, directory, _rest(evidence, story), story)
 
 

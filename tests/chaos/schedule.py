@@ -12,6 +12,7 @@ LONG_FREEZE_SECONDS = (10.5, 14.0)  # longer than a member's session of 10 s: ot
 LONG_FREEZES = 0.35  # of the members' freezes
 DIES_FROZEN = 0.2
 SET_BACK_SECONDS = (0.2, 12.0)
+DEMOTED_SECONDS = (0.5, 5.0)
 
 AGGREGATORS = ("aggregator-1", "aggregator-2")
 STRIPE_WORKERS = ("stripe-sync-1", "stripe-sync-2")
@@ -26,11 +27,12 @@ class Action(StrEnum):
     RESTART = "SIGTERM"
     FLUSH = "FLUSHALL"
     SET_BACK = "kill -9, and an older append-only file"
+    DEMOTE = "a failover, and the old master lives on as a replica"
 
 
 _OF_MEMBERS = {Action.KILL: 3, Action.FREEZE: 4, Action.RESTART: 2}
 _OF_SERVERS = {Action.KILL: 1, Action.FREEZE: 1}
-_OF_REDIS = {Action.KILL: 2, Action.FREEZE: 2, Action.FLUSH: 3, Action.SET_BACK: 3}
+_OF_REDIS = {Action.KILL: 2, Action.FREEZE: 2, Action.FLUSH: 3, Action.SET_BACK: 3, Action.DEMOTE: 2}
 
 # Kafka is struck seldom: it takes seconds to come back, in which nothing else can go wrong.
 _TARGETS = dict.fromkeys(AGGREGATORS + STRIPE_WORKERS, 4) | {REDIS: 5, KAFKA: 2, STRIPE: 3}
@@ -44,7 +46,7 @@ class Fault:
         at: when, in seconds since the beginning.
         target: the service's name.
         action: what is done.
-        seconds: how long a freeze lasts; how far back Redis is set.
+        seconds: how long a freeze or a demotion lasts; how far back Redis is set.
         dies: a frozen process is killed instead of woken up.
     """
 
@@ -57,6 +59,7 @@ class Fault:
     def __str__(self) -> str:
         details = {
             Action.FREEZE: f" for {self.seconds:.1f} s" + (", then kill -9" if self.dies else ""),
+            Action.DEMOTE: f" for {self.seconds:.1f} s",
             Action.SET_BACK: f" of {self.seconds:.1f} s ago",
         }
         return f"{self.target}: {self.action.value}{details.get(self.action, '')}"
@@ -85,4 +88,6 @@ def _fault(random: Random, at: float, target: str, left: float) -> Fault:
         long = random.random() < LONG_FREEZES and member
         span = random.uniform(*(LONG_FREEZE_SECONDS if long else SHORT_FREEZE_SECONDS))
         return Fault(at, target, action, min(span, left), dies=random.random() < DIES_FROZEN)
+    if action is Action.DEMOTE:
+        return Fault(at, target, action, min(random.uniform(*DEMOTED_SECONDS), left))
     return Fault(at, target, action, random.uniform(*SET_BACK_SECONDS) if action is Action.SET_BACK else 0.0)

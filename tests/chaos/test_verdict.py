@@ -21,13 +21,15 @@ def expected(truth: Truth = TRUTH) -> Expected:
     """Three events, one of them of the period before; a duplicate, a re-routed record and a reject lie beside them."""
     rejects = {ORIGIN: "invalid_json"}
     fates = {0: Fates(read=3, counted=2, duplicate=1), 1: Fates(read=4, counted=1, duplicate=1, dead=1, rerouted=1)}
-    return Expected(period=truth.since(NOW), whole=truth.whole(), ids=truth.ids(), rejects=rejects, fates=fates)
+    return Expected(
+        period=truth.since(NOW), whole=truth.whole(), identities=truth.identities(), rejects=rejects, fates=fates
+    )
 
 
 FOUND = Found(
     totals={("a", "sms.send"): 7, ("a", "voice.ai"): 0, ("b", "voice.ai"): 0},
     billed={("a", "sms.send"): 7, ("b", "voice.ai"): 2},
-    logged={"u1", "u2", "u3"},
+    logged={("u1", "sms.send", "a"), ("u2", "sms.send", "a"), ("u3", "voice.ai", "b")},
     dead={ORIGIN: "invalid_json"},
     fates={0: Fates(read=3, counted=2, duplicate=1), 1: Fates(read=4, counted=1, duplicate=1, dead=1, rerouted=1)},
     unrest={0: {}, 1: {}},
@@ -48,7 +50,7 @@ def test_an_event_that_the_truth_lacks_is_reported_everywhere() -> None:
     assert differences(expected(truth), FOUND) == [
         "the API: a sms.send: 7 instead of 4 (+3)",
         "Stripe: a sms.send: 7 instead of 4 (+3)",
-        "1 events in the log, but never acknowledged: u2",
+        "1 events in the log, but never acknowledged: u2 sms.send a",
     ]
 
 
@@ -58,7 +60,10 @@ def test_an_event_that_the_truth_lacks_is_reported_everywhere() -> None:
         (lambda found: replace(found, totals={}), "the API: a sms.send: 0 instead of 7 (-7)"),
         (lambda found: replace(found, billed={}), "Stripe: b voice.ai: 0 instead of 2 (-2)"),
         (lambda found: replace(found, billed=found.billed | {("cus", "x"): 1}), "Stripe: cus x: 1 instead of 0 (+1)"),
-        (lambda found: replace(found, logged={"u1", "u2"}), "1 events acknowledged, but not in the log: u3"),
+        (
+            lambda found: replace(found, logged=found.logged - {("u3", "voice.ai", "b")}),
+            "1 events acknowledged, but not in the log: u3 voice.ai b",
+        ),
         (lambda found: replace(found, dead={}), f"dead letter {ORIGIN}: None instead of invalid_json"),
         (lambda found: replace(found, dead={ORIGIN: "empty"}), f"dead letter {ORIGIN}: empty instead of invalid_json"),
         (

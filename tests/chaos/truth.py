@@ -1,5 +1,6 @@
 """What was published, as its publisher knows it: every event once, from the moment that it is acknowledged."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,17 @@ class Usage:
     meter: str
     quantity: int
     time: datetime
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What it is known by: the same id may be used for another account or meter."""
+        return self.id, self.meter, self.account
+
+    def as_binary(self) -> tuple[bytes, list[tuple[str, bytes]]]:
+        """As CloudEvents' binary mode writes it: data in the value, and a header for each attribute."""
+        event = self.as_event()
+        data = json.dumps(event.pop("data")).encode()
+        return data, [(f"ce_{name}", str(text).encode()) for name, text in event.items()]
 
     def as_event(self) -> dict[str, object]:
         """As CloudEvents 1.0 writes it."""
@@ -42,16 +54,16 @@ class Truth:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._acknowledged: dict[str, Usage] = {}
+        self._acknowledged: dict[tuple[str, ...], Usage] = {}
         self.rejects: dict[bytes, str] = {}
         """What can't be counted, by its bytes: the reason."""
 
     def acknowledge(self, usage: Usage) -> None:
         """Kafka has it, or the spool that will bring it there; again changes nothing."""
         with self._lock:
-            self._acknowledged[usage.id] = usage
+            self._acknowledged[usage.identity] = usage
 
-    def ids(self) -> set[str]:
+    def identities(self) -> set[tuple[str, ...]]:
         """Every event."""
         with self._lock:
             return set(self._acknowledged)

@@ -18,6 +18,7 @@ class Fates:
     duplicate: int = 0
     dead: int = 0
     rerouted: int = 0
+    quarantined: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,14 +28,14 @@ class Expected:
     Attributes:
         period: units by account and meter of the current billing period.
         whole: of all time.
-        ids: every event.
+        identities: every event's id, meter and account.
         rejects: reasons by origin.
         fates: what must have become of each partition's records.
     """
 
     period: Mapping[Place, int]
     whole: Mapping[Place, int]
-    ids: set[str]
+    identities: set[tuple[str, ...]]
     rejects: Mapping[Origin, str]
     fates: Mapping[int, Fates]
 
@@ -46,7 +47,7 @@ class Found:
     Attributes:
         totals: what the API says by account and meter.
         billed: what reached Stripe by account and meter.
-        logged: the ids in the usage log.
+        logged: the identities in the usage log.
         dead: the dead letters: reasons by origin.
         fates: each shard's records.
         unrest: what is due, in flight, parked or without a customer, by shard.
@@ -57,7 +58,7 @@ class Found:
 
     totals: Mapping[Place, int]
     billed: Mapping[Place, int]
-    logged: set[str]
+    logged: set[tuple[str, ...]]
     dead: Mapping[Origin, str]
     fates: Mapping[int, Fates]
     unrest: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
@@ -71,8 +72,8 @@ def differences(expected: Expected, found: Found) -> list[str]:
     lines = [*found.wrong]
     lines += _units("the API", expected.period, found.totals)
     lines += _units("Stripe", expected.whole, found.billed)
-    lines += _named("acknowledged, but not in the log", expected.ids - found.logged)
-    lines += _named("in the log, but never acknowledged", found.logged - expected.ids)
+    lines += _named("acknowledged, but not in the log", expected.identities - found.logged)
+    lines += _named("in the log, but never acknowledged", found.logged - expected.identities)
     lines += _letters(expected.rejects, found.dead)
     lines += _shards(expected.fates, found.fates)
     lines += [f"shard {shard}: {what}" for shard, what in sorted(found.unrest.items()) if any(what.values())]
@@ -90,9 +91,9 @@ def _units(where: str, expected: Mapping[Place, int], found: Mapping[Place, int]
             yield f"{where}: {account} {meter}: {has} instead of {meant} ({has - meant:+d})"
 
 
-def _named(what: str, ids: set[str]) -> Iterator[str]:
-    if ids:
-        yield f"{len(ids)} events {what}: {', '.join(sorted(ids)[:MOST_LINES])}"
+def _named(what: str, identities: set[tuple[str, ...]]) -> Iterator[str]:
+    if identities:
+        yield f"{len(identities)} events {what}: {', '.join(map(' '.join, sorted(identities)[:MOST_LINES]))}"
 
 
 def _letters(expected: Mapping[Origin, str], found: Mapping[Origin, str]) -> Iterator[str]:

@@ -13,7 +13,8 @@ import pytest
 
 from local.servers.ports import free_ports
 from tests.containers.composed import Composed, Ports
-from tests.support import docker_engine, kafka_container, redis_container
+from tests.support import docker_engine
+from tests.support.servers import KAFKA_IMAGE, REDIS_IMAGE
 
 HERE = Path(__file__).parent
 PYTHON_IMAGE = "python:3.12-slim"
@@ -30,8 +31,8 @@ def docker() -> None:
     """A Docker engine that answers and has, or can get, the images of Kafka and Redis."""
     if not docker_engine.answers():
         pytest.skip("no Docker engine answers")
-    _need(kafka_container.IMAGE)
-    _need(redis_container.IMAGE)
+    _need(KAFKA_IMAGE)
+    _need(REDIS_IMAGE)
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,8 @@ import pytest
 from local.servers.ports import free_ports
 from local.servers.process import Command, ServerProcess
 from local.stack.probes import ask, is_there
-from tests.support import kafka_container, redis_container
 from tests.support.eventually import eventually
-from tests.support.servers import Source, running_kafka, running_redis
+from tests.support.servers import KAFKA_IMAGE, REDIS_IMAGE, Source, running_kafka, running_redis
 
 ROOT = Path(__file__).parents[2]
 COUNTED_SECONDS = 15.0
@@ -47,8 +46,8 @@ def billing(env: Mapping[str, str], *arguments: str) -> str:
 def test_an_event_is_counted_on_containers(docker: None, tmp_path: Path) -> None:
     """Given Kafka and Redis in containers, one published event is in the account's totals."""
     with (
-        running_kafka(Source("docker", kafka_container.IMAGE), tmp_path) as kafka,
-        running_redis(Source("docker", redis_container.IMAGE), tmp_path) as redis_url,
+        running_kafka(Source("docker", KAFKA_IMAGE), tmp_path) as kafka,
+        running_redis(Source("docker", REDIS_IMAGE), tmp_path) as redis_url,
     ):
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BILLING_")}
         env = {

@@ -42,7 +42,7 @@ class Publisher:
                 continue
             value = self._event(self._random.choice(accounts), now)
             for _ in range(2 if self._random.random() < duplicates else 1):
-                self._send(value["subject"], json.dumps(value))
+                self._send(str(value["subject"]), json.dumps(value))
 
     def flush(self) -> None:
         """Returns once Kafka has everything."""

@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from metering.counting import ORIGIN_TIME
 from metering.partition import partition_of
 from metering.rfc3339 import from_unix
 from tests.ledger.conftest import SHARD
@@ -36,8 +35,12 @@ class Step:
     quantity: int = 1
     late_seconds: int = 0
     gap_ms: int = 0
-    origin_age_ms: int | None = None
     jump: int = 1
+
+    @property
+    def event(self) -> tuple[int | None, str, int]:
+        """What tells it from other events."""
+        return self.identity, self.account, self.meter
 
 
 @dataclass(frozen=True)
@@ -56,11 +59,9 @@ class Appended:
     @property
     def record(self) -> Record:
         """The record."""
-        step, headers = self.step, ()
-        if step.origin_age_ms is not None:
-            headers = ((ORIGIN_TIME, str(self.append_ms - step.origin_age_ms).encode()),)
+        step = self.step
         if step.identity is None:
-            return Record(self.offset, b"garbage", self.append_ms, headers=headers)
+            return Record(self.offset, b"garbage", self.append_ms)
         value = event(
             id=str(step.identity),
             type=METERS[step.meter],
@@ -68,7 +69,7 @@ class Appended:
             time=from_unix(self.time),
             data={"quantity": step.quantity},
         )
-        return Record(self.offset, value, self.append_ms, headers=headers)
+        return Record(self.offset, value, self.append_ms)
 
 
 def append(steps: list[Step], first_ms: int, first_offset: int = 0) -> list[Appended]:
@@ -88,7 +89,7 @@ class Reference:
     high_ms: int = 0
     units: Counter[Bucket] = field(default_factory=Counter)
     fates: Counter[str] = field(default_factory=Counter)
-    seen: dict[int, int] = field(default_factory=dict)
+    seen: dict[tuple[int | None, str, int], int] = field(default_factory=dict)
 
     def fold(self, entry: Appended) -> None:
         """Decides the next record."""
@@ -97,21 +98,19 @@ class Reference:
         self.fates[fate] += 1
         if fate == "counted":
             step = entry.step
-            self.seen[step.identity] = self.high_ms // WEEK_MS
-            self.units[step.account, step.meter, entry.time // 3600] += step.quantity
+            self.seen[step.event] = self.high_ms // WEEK_MS
+            if step.quantity:
+                self.units[step.account, step.meter, entry.time // 3600] += step.quantity
 
     def _fate(self, entry: Appended) -> str:
         step = entry.step
         self.high_ms = max(self.high_ms, entry.append_ms)
         oldest_block = self.high_ms // WEEK_MS - 5
-        judged_ms = self.high_ms if step.origin_age_ms is None else entry.append_ms - step.origin_age_ms
-        if step.identity is None or not EARLIEST_MS <= judged_ms - entry.time * 1000 <= OLDEST_MS:
+        if step.identity is None or not EARLIEST_MS <= self.high_ms - entry.time * 1000 <= OLDEST_MS:
             return "dead"
         if step.account not in ACCOUNTS:
             return "rerouted"
-        if step.origin_age_ms is not None and (entry.time * 1000 + EARLIEST_MS) // WEEK_MS < oldest_block:
-            return "duplicate"
-        return "duplicate" if self.seen.get(step.identity, oldest_block - 1) >= oldest_block else "counted"
+        return "duplicate" if self.seen.get(step.event, oldest_block - 1) >= oldest_block else "counted"
 
     @property
     def days(self) -> Counter[tuple[str, int, str]]:

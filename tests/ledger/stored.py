@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from redis.asyncio import Redis
 
@@ -36,9 +37,11 @@ async def stored(client: Redis, shard: Shard) -> Stored:
             block = int(place.split(":")[0])
             found.sets.setdefault(block, set()).update(int(member) for member in await client.smembers(name))
         elif rest == "due:order":
-            found.order = {m.decode(): int(score) for m, score in await client.zrange(name, 0, -1, withscores=True)}
+            scores: Any = await client.zrange(name, 0, -1, withscores=True)
+            found.order = {m.decode(): int(score) for m, score in scores}
         else:
-            values = {k.decode(): v.decode() for k, v in (await client.hgetall(name)).items()}
+            hashed: Any = await client.hgetall(name)
+            values = {k.decode(): v.decode() for k, v in hashed.items()}
             _keep(found, kind, place, values)
     return found
 

@@ -4,17 +4,21 @@ import pytest
 from redis.asyncio import Redis
 
 from ledger.attempts import count_attempt
-from ledger.callers import KeyUse, Window, find_caller, find_session, read_last_used
+from ledger.beats import KEPT_SECONDS, beat, silence
+from ledger.callers import CallerWindow, KeyUse, find_caller, find_session, read_last_used
 from ledger.hints import ALL_METERS, leave_hint, take_hints
+from ledger.notices import Author, post_notices, read_notices
 from ledger.reading import NotReadyError
 from ledger.sessions import end_session, open_session
 from ledger.shard import Shard
 from ledger.state import Log
 from metering.api_key import ApiKeyRecord
+from metering.troubles.finding import Finding
+from metering.troubles.names import Trouble
 from tests.ledger.test_reading import ready, tell
 
 RECORD = ApiKeyRecord(account="acme", label="ci", created=7)
-MINUTE = Window.at(600, 60)
+MINUTE = CallerWindow.at(600, 60)
 
 
 async def with_key(shard: Shard) -> None:
@@ -25,8 +29,8 @@ async def with_key(shard: Shard) -> None:
 
 def test_windows_follow_each_other() -> None:
     """Each begins where the one before ends."""
-    assert [Window.at(now, 60).number for now in (599, 600, 659, 660)] == [9, 10, 10, 11]
-    assert [Window.at(now, 60).seconds_left(now) for now in (600, 601, 659)] == [60, 59, 1]
+    assert [CallerWindow.at(now, 60).number for now in (599, 600, 659, 660)] == [9, 10, 10, 11]
+    assert [CallerWindow.at(now, 60).seconds_left(now) for now in (600, 601, 659)] == [60, 59, 1]
 
 
 async def test_a_use_is_counted_in_its_window(shard: Shard, client: Redis) -> None:
@@ -34,7 +38,7 @@ async def test_a_use_is_counted_in_its_window(shard: Shard, client: Redis) -> No
     await with_key(shard)
     uses = [await find_caller(shard, "hash", now=600 + n, window=MINUTE) for n in range(3)]
     assert uses == [KeyUse(RECORD, n) for n in (1, 2, 3)]
-    later = await find_caller(shard, "hash", now=660, window=Window.at(660, 60))
+    later = await find_caller(shard, "hash", now=660, window=CallerWindow.at(660, 60))
     assert later == KeyUse(RECORD, 1)
     for window in (10, 11):
         assert 0 < await client.ttl(shard.keys.uses(window)) <= 60
@@ -101,8 +105,45 @@ async def test_a_hint_is_taken_once(shard: Shard, client: Redis) -> None:
     assert await take_hints(shard) == frozenset()
 
 
+async def test_notices_are_what_was_said_last(shard: Shard, client: Redis) -> None:
+    """Each service's are replaced by its own; nobody who says nothing more is quoted for ever."""
+    stopped = Finding(Trouble.BILLING_STOPPED, shard.number, detail="a \ud800 word")
+    missing = [Finding(Trouble.MISSING, shard.number, {"units": units}) for units in (5, 6)]
+    source = Finding(Trouble.SOURCE_REJECTED, shard.number, {"source": "/sms"})
+    await post_notices(shard, Author.AGGREGATOR, [source])
+    await post_notices(shard, Author.STRIPE_WORKER, [stopped, *missing])
+    assert await read_notices(shard) == [source, stopped, *missing]
+    for author in Author:
+        assert 0 < await client.ttl(shard.keys.notices(author)) <= 600
+    await post_notices(shard, Author.STRIPE_WORKER, missing)
+    assert await read_notices(shard) == [source, *missing]
+    await post_notices(shard, Author.STRIPE_WORKER, [])
+    assert await read_notices(shard) == [source]
+
+
+async def test_what_another_version_has_said_is_shown_by_its_name(shard: Shard, client: Redis) -> None:
+    """A trouble that this one does not know, and one whose words need more than it was given."""
+    said = {"of_the_future": "[]", "missing": '[{"params":{},"detail":""}]', "stale": "no JSON"}
+    await client.hset(shard.keys.notices(Author.STRIPE_WORKER), mapping=said)
+    found = await read_notices(shard)
+    assert [(each.trouble, each.params["name"]) for each in found] == [
+        (Trouble.SAID_OTHERWISE, name) for name in sorted(said)
+    ]
+
+
+async def test_who_has_fallen_silent_is_known_by_the_time_since(shard: Shard, client: Redis) -> None:
+    """Who was never heard of is not missed; who has been silent for weeks is forgotten."""
+    assert await silence(shard) is None
+    await beat(shard)
+    assert await silence(shard) == 0
+
+    await client.expire(shard.keys.beats, KEPT_SECONDS - 90)
+    assert await silence(shard) == 90
+
+
 def test_what_may_be_lost_says_so_in_its_name(shard: Shard) -> None:
     """Under `api:`, in the shard's slot."""
     keys = shard.keys
-    for name in (keys.last_used, keys.uses(1), keys.session("s"), keys.attempts("a"), keys.hints):
+    mine = (keys.last_used, keys.uses(1), keys.session("s"), keys.attempts("a"), keys.hints, keys.beats)
+    for name in (*mine, *map(keys.notices, Author)):
         assert name.startswith(f"{keys.prefix}{{p{shard.number}}}api:")

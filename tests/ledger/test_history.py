@@ -57,6 +57,7 @@ async def test_a_slot_is_what_would_be_read_alone(new_shard: Callable[[], Shard]
 
 async def test_accepted_units_lie_between_cuts(shard: Shard, client: Redis) -> None:
     """By meter and minute, over all customers; what lies outside of all cuts, or of no known meter, counts nowhere."""
+    await ready(shard)
     minutes = {NOON - 60: 1, NOON: 2, NOON + 60: 4, NOON - DAY_SECONDS: 8, NOON - DAY_SECONDS - 60: 16}
     for second, units in minutes.items():
         name = shard.keys.accepted(ACME, second // DAY_SECONDS)
@@ -67,7 +68,6 @@ async def test_accepted_units_lie_between_cuts(shard: Shard, client: Redis) -> N
         await client.hincrby(name, f"c|0|{second // 60}", units)
         await client.hincrby(name, "something else", units)
     await client.hincrby(shard.keys.accepted(ACME, CUTS[-1] // DAY_SECONDS), f"0|{CUTS[-1] // 60}|cus_1", 32)
-    await ready(shard)
 
     history = await read_history(shard, ACME, b"", [], CUTS)
     assert (history.accepted, history.carried) == (None, None)

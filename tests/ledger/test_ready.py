@@ -109,6 +109,21 @@ async def test_freshness_never_goes_back(shard: Shard) -> None:
     assert seen == [1_000, 1_000, 1_100]
 
 
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_freshness_that_a_clock_far_ahead_has_set_is_put_right(
+    client: Redis, shard: Shard, is_held: bool
+) -> None:
+    """Else it would be as of next month until then, whatever lags."""
+    await opened(shard)
+    note, day_ms = await note_server(shard), 86_400_000
+    await mark(shard, note, as_of_ms=36 * day_ms)
+    await client.hset(shard.keys.fences, "high_ms", day_ms)
+
+    assert await (held(shard, note, 2 * day_ms) if is_held else mark(shard, note, as_of_ms=2 * day_ms))
+
+    assert (await read_state(shard)).as_of_ms == (day_ms if is_held else 2 * day_ms)
+
+
 async def test_falling_behind_again_does_not_hide_a_shard(shard: Shard) -> None:
     """Totals only grow: yesterday's is old, not smaller."""
     await opened(shard)
@@ -117,6 +132,61 @@ async def test_falling_behind_again_does_not_hide_a_shard(shard: Shard) -> None:
 
     assert await mark(shard, note, ENDS | {Log.USAGE: 99}) is Readiness.BEHIND
     assert await is_ready(shard)
+
+
+async def held(shard: Shard, note: Note, as_of_ms: int) -> Readiness:
+    """Tries to mark a shard that has folded all but what lies behind an open transaction in its usage log."""
+    ends = ENDS | {Log.USAGE: 9}
+    return await mark_ready(shard, ReadyMark.USAGE, note, ends, as_of_ms=as_of_ms, stable={Log.USAGE: 5})
+
+
+async def test_a_shard_that_an_open_transaction_holds_back_is_ready_and_no_fresher(shard: Shard) -> None:
+    """Nobody was shown more; but what is acknowledged behind the transaction's first record is not counted."""
+    await opened(shard)
+    note = await note_server(shard)
+    await mark(shard, note, as_of_ms=1_000)
+
+    assert await held(shard, note, 2_000) is Readiness.HELD
+
+    assert await is_ready(shard)
+    assert (await read_state(shard)).as_of_ms == 1_000
+
+
+async def test_a_shard_that_had_been_idle_for_long_is_no_less_fresh_for_a_transaction(
+    client: Redis, shard: Shard
+) -> None:
+    """All was counted up to a moment ago, however old its last record is."""
+    await opened(shard)
+    note, day_ms = await note_server(shard), 86_400_000
+    await client.hset(shard.keys.fences, "high_ms", 1)
+    await mark(shard, note, as_of_ms=3 * day_ms)
+
+    assert await held(shard, note, 3 * day_ms + 1) is Readiness.HELD
+
+    assert (await read_state(shard)).as_of_ms == 3 * day_ms
+
+
+async def test_a_shard_before_its_last_stable_offset_is_behind(shard: Shard) -> None:
+    """Whatever lies beyond it."""
+    await opened(shard, fence=4)
+
+    assert await held(shard, await note_server(shard), 2_000) is Readiness.BEHIND
+    assert not await is_ready(shard)
+
+
+@pytest.mark.parametrize(("high_ms", "as_of_ms"), [(1_500, 1_500), (2_500, 2_000), (None, 0)])
+async def test_a_held_shard_that_never_was_fresh_is_as_of_its_last_record(
+    client: Redis, shard: Shard, high_ms, as_of_ms
+) -> None:
+    """What was appended before is counted; but it is no fresher than the question, by whatever clock."""
+    await opened(shard)
+    if high_ms is not None:
+        await client.hset(shard.keys.fences, "high_ms", high_ms)
+
+    assert await held(shard, await note_server(shard), 2_000) is Readiness.HELD
+
+    assert await is_ready(shard)
+    assert (await read_state(shard)).as_of_ms == as_of_ms
 
 
 async def test_readers_of_usage_and_of_pushes_have_a_mark_each(shard: Shard) -> None:

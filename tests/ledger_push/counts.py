@@ -1,6 +1,5 @@
 """A shard's counts, made the way the aggregator makes them: published records, decided and folded."""
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from metering.account import Account
 from metering.counting import Interval, usage_batches
 from metering.rfc3339 import from_unix
 from tests.support.log_record import Record
+from tests.support.usage_event import usage_record
 
 NOON = 1_781_956_800  # 2026-06-20T12:00:00Z
 HOUR = 3600
@@ -36,16 +36,11 @@ class Counts:
 
     def use(self, account: str, meter: str, quantity: int, time: int) -> None:
         """Publishes one event at a Unix second."""
-        event = {
-            "specversion": "1.0",
-            "id": str(len(self.usage)),
-            "source": "tests",
-            "type": meter,
-            "subject": account,
-            "time": from_unix(time),
-            "data": {"quantity": quantity},
-        }
-        self.usage.append(Record(len(self.usage), self.now_ms(), json.dumps(event).encode()))
+        number = len(self.usage)
+        value = usage_record(
+            id=str(number), type=meter, subject=account, time=from_unix(time), data={"quantity": quantity}
+        )
+        self.usage.append(Record(number, self.now_ms(), value))
         self.units[account, meter] += quantity
 
     def map(self, account: str, facts: Account = MAPPED) -> None:

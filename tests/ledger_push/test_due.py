@@ -4,13 +4,14 @@ import pytest
 
 from ledger.due import list_due, quote_due
 from ledger.push_fold import fold_push
+from ledger.pushes import read_held
 from ledger.reading import NotReadyError
 from ledger.shard import Shard
-from ledger.state import Log, open_shard
+from ledger.state import Log, close_buckets, open_shard
 from metering.account import Account
 from metering.row import bucket_key
 from tests.ledger_push.counts import HOUR, MAPPED, NOON, Counts
-from tests.ledger_push.rows import delivered, parked, prepared, row
+from tests.ledger_push.rows import delivered, name_of, parked, prepared, row
 
 THIS = NOON // HOUR
 BUCKET = bucket_key("a", 0, THIS)
@@ -52,7 +53,7 @@ async def test_a_claimed_bucket_is_due_again_with_what_came_later(shard: Shard, 
 
 
 async def test_a_quote_has_the_account_the_fence_and_what_is_held(shard: Shard, counts: Counts) -> None:
-    """All of it from one moment; an account without a record has no facts; an unknown bucket has nothing due."""
+    """An account without a record has no facts; an unknown bucket has nothing due; what is parked holds as well."""
     counts.use("a", "sms.send", 7, NOON)
     counts.use("b", "sms.send", 1, NOON)
     counts.map("a", Account(customer="cus_1", anchor=NOON, subscription_start=NOON))
@@ -64,13 +65,14 @@ async def test_a_quote_has_the_account_the_fence_and_what_is_held(shard: Shard, 
 
     quotes = await quote_due(shard, [BUCKET, other, bucket_key("c", 0, THIS)])
     assert quotes.usage_fence == 2
-    assert quotes.held == {BUCKET, claimed.minute_key}
+    names = [BUCKET, other, claimed.minute_key]
+    assert await read_held(shard, names) == dict.fromkeys((BUCKET, claimed.minute_key), name_of(claimed))
     assert [(quote.counted, quote.due) for quote in quotes.quotes] == [(7, 0), (1, 1), (0, 0)]
     assert quotes.quotes[0].account == Account(customer="cus_1", anchor=NOON, subscription_start=NOON)
     assert quotes.quotes[1].account == Account()
 
     await fold_push(shard, parked(claimed), 1, 0)
-    assert (await quote_due(shard, [other])).held == {BUCKET, claimed.minute_key}
+    assert await read_held(shard, names) == dict.fromkeys((BUCKET, claimed.minute_key), name_of(claimed))
 
 
 async def test_settled_rows_hold_nothing(shard: Shard, counts: Counts) -> None:
@@ -80,7 +82,7 @@ async def test_settled_rows_hold_nothing(shard: Shard, counts: Counts) -> None:
     await open_shard(shard, Log.PUSHES, earliest=0, incarnation="first")
     await fold_push(shard, prepared(row(0, 7)), 0, 0)
     await fold_push(shard, delivered(row(0, 7)), 1, 0)
-    assert (await quote_due(shard, [BUCKET])).held == frozenset()
+    assert await read_held(shard, [BUCKET, row(0, 7).minute_key]) == {}
 
 
 async def test_a_shard_that_is_not_ready_plans_nothing(shard: Shard, counts: Counts) -> None:
@@ -106,7 +108,8 @@ async def test_closed_buckets_are_not_due(shard: Shard, counts: Counts) -> None:
     for hour in (0, -1, -2):
         counts.use("a", "sms.send", 1, NOON + hour * HOUR)
     await counts.fold()
-    await open_shard(shard, Log.PUSHES, earliest=5, incarnation="first", closed_before=THIS - 1)
+    await open_shard(shard, Log.PUSHES, earliest=5, incarnation="first", may_be_cut=True)
+    await close_buckets(shard, "first", Log.PUSHES, THIS - 1)
     assert await due(shard, 0, THIS) == [bucket_key("a", 0, THIS - 1), BUCKET]
 
 
@@ -114,5 +117,6 @@ async def test_a_log_with_its_head_closes_nothing(shard: Shard, counts: Counts) 
     """Whatever it is told: nothing was lost."""
     counts.use("a", "sms.send", 1, NOON)
     await counts.fold()
-    await open_shard(shard, Log.PUSHES, earliest=0, incarnation="first", closed_before=THIS + 1)
+    await open_shard(shard, Log.PUSHES, earliest=0, incarnation="first", may_be_cut=True)
+    await close_buckets(shard, "first", Log.PUSHES, THIS + 1)
     assert await due(shard, 0, THIS) == [BUCKET]

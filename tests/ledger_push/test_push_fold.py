@@ -16,11 +16,12 @@ from ledger.answer import Verdict
 from ledger.push_fold import fold_push
 from ledger.redis_store import RedisStore
 from ledger.shard import Ledger
-from ledger.state import Log, open_shard
+from ledger.state import Log, close_buckets, open_shard
 from metering.meters import BY_NAME
 from metering.outcome import ParkReason
 from metering.push_fold import PushState, ShardDivergedError, fold
 from metering.push_log import (
+    Foreign,
     ParkOrder,
     Prepared,
     PushRecord,
@@ -87,7 +88,12 @@ class Order:
     judged: int = 1001
 
 
-Step = Count | Plan | Settle | Claim | Order
+@dataclass(frozen=True)
+class Alien:
+    """A record that somebody else has written."""
+
+
+Step = Count | Plan | Settle | Claim | Order | Alien
 
 counting = st.builds(Count, st.integers(0, len(BUCKETS) - 1), st.integers(1, 5))
 planning = st.builds(
@@ -108,7 +114,10 @@ ordering = st.builds(
     st.booleans(),
     st.integers(1001, 1006),
 )
-logs = st.lists(st.one_of(counting, planning, settling, planning, settling, claiming, ordering, ordering), max_size=25)
+aliens = st.just(Alien())
+logs = st.lists(
+    st.one_of(counting, planning, settling, planning, settling, claiming, ordering, ordering, aliens), max_size=25
+)
 
 
 @dataclass(frozen=True)
@@ -151,7 +160,7 @@ class Writers:
         """A moment that planners may still believe in."""
         self.history.append({b: (state.claimed.get(b, 0), units) for b, units in state.counted.items()})
 
-    def record(self, step: Plan | Settle | Claim | Order) -> PushRecord | None:
+    def record(self, step: Plan | Settle | Claim | Order | Alien) -> PushRecord | None:
         """The step's record, or None if it has nothing to say."""
         match step:
             case Order():
@@ -161,6 +170,8 @@ class Writers:
                 reason = ParkReason.REFUSED if step.parked else None
                 settlements = [Settlement(identifier=name_of(row), parked=reason) for row in named]
                 return Settled(settlements=tuple(settlements)) if settlements else None
+            case Alien():
+                return Foreign()
             case Claim():
                 rows = [counted_row(step.bucket, step.start, step.start + step.units, "cus_1", carried=False)]
             case Plan():
@@ -202,9 +213,8 @@ async def replay(url: str, prefix: str, steps: list[Step], head: Head) -> None:
             counts, writers = Counts(shard), Writers()
             state = PushState(closed_before=head.closed_before, cut=head.offset > 0 and head.closed_before > 0)
             await counts.fold(ready=False)
-            await open_shard(
-                shard, Log.PUSHES, earliest=head.offset, incarnation="first", closed_before=head.closed_before
-            )
+            await open_shard(shard, Log.PUSHES, earliest=head.offset, incarnation="first", may_be_cut=True)
+            await close_buckets(shard, "first", Log.PUSHES, head.closed_before)
             offset, now_ms = head.offset, 1000
             for step in steps:
                 if isinstance(step, Count):

@@ -11,7 +11,7 @@ from ledger.push_fold import fold_push
 from ledger.pushes import read_accepted, read_in_flight, read_parked
 from ledger.script import Script, Store
 from ledger.shard import Shard
-from ledger.state import Log, open_shard, read_state
+from ledger.state import Log, close_buckets, open_shard, read_state
 from metering.outcome import ParkReason
 from tests.ledger_push.counts import HOUR, NOON, Counts
 from tests.ledger_push.rows import IDENTITY, delivered, name_of, parked, prepared, row
@@ -53,6 +53,21 @@ async def test_only_the_next_record_is_folded(
     answer = await fold_push(shard, make(row(0, 1)), offset, T1)  # type: ignore[arg-type]
     assert (answer.verdict, answer.fence) == (verdict, OPENED)
     assert await state_of(shard) == before
+
+
+@pytest.mark.parametrize("log", [Log.USAGE, Log.PUSHES])
+async def test_rows_wait_until_it_is_decided_what_a_cut_log_closes(shard: Shard, counts: Counts, log: Log) -> None:
+    """Whether its bucket is closed says what a row's claim is compared with; other records don't ask."""
+    await open_shard(shard, log, earliest=OPENED, incarnation="first", may_be_cut=True)
+    await open_shard(shard, Log.PUSHES, earliest=OPENED, incarnation="first")
+    before = await state_of(shard)
+
+    answer = await fold_push(shard, prepared(row(0, 1)), OPENED, T1)
+    assert (answer.verdict, answer.fence) == (Verdict.WAIT, OPENED)
+    assert await state_of(shard) == before
+
+    await close_buckets(shard, "first", log, NOON // HOUR + 1)
+    assert (await fold_push(shard, prepared(row(0, 1)), OPENED, T1)).verdict is Verdict.APPLIED
 
 
 async def test_a_record_planned_on_a_larger_count_waits_for_it(shard: Shard, counts: Counts) -> None:

@@ -59,6 +59,27 @@ STAMPS = [
         Wait.NOT_BEGUN,
     ),
     (
+        "around the anchor, where a subscription may begin",
+        Account(customer="cus_1", anchor=unix("2026-06-15T10:30:00")),
+        "2026-06-15T10:00:00",
+        "2026-06-15T10:30:00",
+        Stamp(unix("2026-06-15T10:30:00"), False),
+    ),
+    (
+        "around the anchor of a subscription that began before",
+        Account(customer="cus_1", anchor=unix("2026-06-15T10:30:00"), subscription_start=unix("2026-06-01")),
+        "2026-06-15T10:00:00",
+        "2026-06-15T10:30:00",
+        Stamp(unix("2026-06-15T10:00:00"), False),
+    ),
+    (
+        "the anchor comes later in this hour",
+        Account(customer="cus_1", anchor=unix("2026-06-15T10:30:00")),
+        "2026-06-15T10:00:00",
+        "2026-06-15T10:29:59",
+        Wait.NOT_BEGUN,
+    ),
+    (
         "an anchor off the hour",
         Account(customer="cus_1", anchor=unix("2026-06-15T10:30:00")),
         "2026-07-15T10:00:00",

@@ -4,27 +4,16 @@ from array import array
 from collections import Counter as Tally
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.counting import (
-    ORIGIN_TIME,
-    Counter,
-    Interval,
-    Mark,
-    UsageBatch,
-    mark_of,
-    origin_time,
-    usage_batches,
-)
+from metering.counting import Counter, Interval, Mark, UsageBatch, mark_of, usage_batches
 from metering.dedupe import BLOCK_MS, block_of
-from metering.event import identity_member
-from metering.limits import MAX_FUTURE_MS
+from metering.origin import Origin, origin_headers
 from metering.partition import partition_of
 from metering.reject import RejectReason
 from metering.rfc3339 import from_unix
-from tests.metering.events import NOON, NOON_MS, Record, event
+from tests.metering.events import NOON, NOON_MS, Record, Strange, event, identity
 from tests.metering.groups import members_of
 
 PARTITIONS = 4
@@ -94,8 +83,8 @@ def test_each_identity_travels_with_its_counter_and_quantity() -> None:
     batch = one(*log(event(id="1", data={"quantity": 10**9}), event(id="2", type="voice.ai")))
 
     assert remembered(batch) == {
-        identity_member("/tests", "1"): (Counter("acme", 0, HOUR), 10**9),
-        identity_member("/tests", "2"): (Counter("acme", 4, HOUR), 1),
+        identity(id="1"): (Counter("acme", 0, HOUR), 10**9),
+        identity(id="2", type="voice.ai"): (Counter("acme", 4, HOUR), 1),
     }
 
 
@@ -105,24 +94,47 @@ def test_corrections_are_little_endian_32_bit_numbers_on_this_machine() -> None:
 
 
 def test_the_first_of_an_identity_within_a_batch_counts() -> None:
-    """A repetition adds nothing, whatever it says; the same id of another source is another event."""
+    """A repetition adds nothing, whatever it says of time and quantity."""
     batch = one(
         *log(
             event(id="1", data={"quantity": 5}),
-            event(id="1", data={"quantity": 9}, type="voice.ai"),
+            event(id="1", data={"quantity": 9}),
+            event(id="1", time=from_unix(NOON - 3600)),
+        )
+    )
+
+    assert totals(batch) == {Counter("acme", 0, HOUR): 5}
+    assert batch.duplicates == 2
+    assert len(remembered(batch)) == 1
+
+
+def test_source_id_meter_and_account_are_one_identity() -> None:
+    """One call id may stand for several meters, and one message id for both of its ends."""
+    batch = one(
+        *log(
+            event(id="1"),
+            event(id="1", type="voice.ai"),
             event(id="1", subject=NEIGHBOUR),
             event(id="1", source="/other"),
         )
     )
 
-    assert totals(batch) == {Counter("acme", 0, HOUR): 6}
-    assert batch.duplicates == 2
-    assert len(remembered(batch)) == 2
+    assert totals(batch) == {Counter("acme", 0, HOUR): 2, Counter("acme", 4, HOUR): 1, Counter(NEIGHBOUR, 0, HOUR): 1}
+    assert batch.duplicates == 0
+
+
+def test_an_event_of_no_units_is_remembered_and_adds_nothing() -> None:
+    """An unanswered call: its identity is taken, and what repeats it is a duplicate."""
+    batch = one(*log(event(id="1", data={"quantity": 0}), event(id="1", data={"quantity": 3})))
+
+    assert totals(batch) == {Counter("acme", 0, HOUR): 0}
+    assert remembered(batch) == {identity(id="1"): (Counter("acme", 0, HOUR), 0)}
+    assert (batch.duplicates, batch.rejected) == (1, [])
 
 
 def test_a_reject_does_not_use_up_its_identity() -> None:
     """A producer that mends its event and sends it again is counted."""
-    batch = one(*log(event(id="1", data={"quantity": 0}), event(id="1", data={"quantity": 3})))
+    batch = one(*log(event(id="1", data={"quantity": -1}), event(id="1", data={"quantity": 3})))
 
     assert totals(batch) == {Counter("acme", 0, HOUR): 3}
     assert [entry.reject.reason for entry in batch.rejected] == [RejectReason.INVALID_QUANTITY]
@@ -132,7 +144,7 @@ def test_a_reject_does_not_use_up_its_identity() -> None:
 def test_an_event_of_another_partition_is_set_aside() -> None:
     """Each copy of it: they are told apart where they belong. A reject is a reject on any partition."""
     batch = one(
-        *log(event(subject=ELSEWHERE), event(subject=ELSEWHERE), event(subject=ELSEWHERE, data={"quantity": 0}))
+        *log(event(subject=ELSEWHERE), event(subject=ELSEWHERE), event(subject=ELSEWHERE, data={"quantity": -1}))
     )
 
     assert [(entry.record.offset, entry.account, entry.partition) for entry in batch.misplaced] == [
@@ -213,47 +225,19 @@ def test_a_broker_s_clock_that_steps_back_changes_nothing() -> None:
     assert one(Record(0, event(), 0), high_ms=NOON_MS).block == block_of(NOON_MS)
 
 
-def copy_of(offset: int, value: bytes, origin_ms: object, appended_ms: int = NOON_MS) -> Record:
-    """A re-routed copy."""
-    text = origin_ms if isinstance(origin_ms, bytes) or origin_ms is None else str(origin_ms).encode()
-    return Record(offset, value, appended_ms, headers=(("trace", b"1"), (ORIGIN_TIME, text)))
-
-
-def test_a_copy_is_judged_by_the_append_time_at_its_origin() -> None:
-    """How long it took to be re-routed neither makes it too old nor lets it in."""
-    week = 7 * 86_400
-    in_time = event(id="1", time=from_unix(NOON - 55 * 43_200))  # 27.5 days late, copied when it is 34.5 days old
-    then_in_future = event(id="2", time=from_unix(NOON))
+def test_a_copy_is_judged_by_its_own_append_time() -> None:
+    """Whatever its headers say of its origin: any producer can write them."""
+    week_ms = 7 * 86_400_000
+    origin = origin_headers(Origin("usage.events", HOME + 1, 7, NOON_MS))
+    late = event(id="1", time=from_unix(NOON - 28 * 86_400))
 
     batch = one(
-        copy_of(0, in_time, NOON_MS, NOON_MS + week * 1000),
-        copy_of(1, then_in_future, NOON_MS - 301_000, NOON_MS + week * 1000),
+        Record(0, late, NOON_MS + week_ms, headers=origin),
+        Record(1, event(id="2"), NOON_MS + week_ms, headers=origin),
     )
 
-    assert sum(totals(batch).values()) == 1
-    assert [entry.reject.reason for entry in batch.rejected] == [RejectReason.TIME_IN_FUTURE]
-    assert batch.high_ms == NOON_MS + week * 1000
-
-
-def test_a_copy_whose_event_may_have_been_forgotten_is_a_duplicate() -> None:
-    """It may have been counted from 5 minutes before its time on: in a block that is looked up no longer."""
-    oldest = (block_of(NOON_MS) - 5) * BLOCK_MS + MAX_FUTURE_MS
-
-    def copy(origin_ms: int) -> UsageBatch:
-        return one(copy_of(0, event(time=from_unix(origin_ms // 1000)), origin_ms))
-
-    assert (copy(oldest).duplicates, len(copy(oldest).counters)) == (0, 1)
-    assert (copy(oldest - 1000).duplicates, len(copy(oldest - 1000).counters)) == (1, 0)
-    assert not copy(oldest - 1000).groups
-
-
-@pytest.mark.parametrize("value", [None, b"", b"-1", b"1e3", b" 5", "५".encode(), b"x", b"9" * 5000, b"9" * 25])
-def test_a_header_that_is_no_time_makes_no_copy(value) -> None:
-    """Any producer can write any header: the record is an original then, and nothing raises."""
-    record = copy_of(0, event(), value)
-
-    assert origin_time(record) is None
-    assert sum(totals(one(record)).values()) == 1
+    assert [entry.reject.reason for entry in batch.rejected] == [RejectReason.TIME_TOO_OLD]
+    assert remembered(batch).keys() == {identity(id="2")}
 
 
 VALUES = st.sampled_from(
@@ -303,3 +287,13 @@ def test_where_the_log_is_cut_does_not_matter(steps, data) -> None:
     for field in ("rejected", "misplaced"):
         assert [e for batch in whole for e in getattr(batch, field)] == [e for p in parts for e in getattr(p, field)]
     assert {m for batch in whole for m in remembered(batch)} == {m for batch in parts for m in remembered(batch)}
+
+
+def test_what_nobody_foresaw_is_one_record_s_fate() -> None:
+    """The others of its batch are counted, and the letter says what was raised."""
+    batch = one(*log(event(id="1"), Strange(b"{"), event(id="2")))
+
+    ((record, reject),) = batch.rejected
+    assert (record.offset, reject.reason, reject.detail) == (1, RejectReason.UNREADABLE, "RuntimeError: no such length")
+    assert sum(batch.units) == 2
+    assert batch.read == 3

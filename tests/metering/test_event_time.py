@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from metering.event import UsageEvent, read_event
-from metering.reject import Reject, RejectReason
+from metering.reject import RejectReason
 from metering.rfc3339 import from_unix
 from tests.metering.events import NOON, NOON_MS, event
+from tests.metering.reading import rejected
 
 DAYS_34 = 34 * 24 * 3600
 MINUTES_5 = 300
@@ -124,6 +125,29 @@ def test_a_second_60_that_ends_no_utc_day_is_an_invalid_event(text) -> None:
     assert read(text, append_ms=LEAP * 1000) is RejectReason.INVALID_EVENT
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9999-12-31T23:59:59-23:59",
+        "9999-12-31T23:59:59-00:01",
+        "0001-01-01T00:00:00+01:00",
+        "0001-01-01T00:00:00.5+00:01",
+    ],
+)
+@pytest.mark.parametrize("append_ms", [0, NOON_MS, 253_402_300_799_000, 2**62])
+def test_a_time_that_its_offset_leads_out_of_the_years_1_to_9999_is_an_invalid_event(text, append_ms) -> None:
+    """Python and RFC 3339 have no name for it in UTC."""
+    reject = rejected(event(time=text), append_ms)
+
+    assert (reject.reason, "years 1 to 9999" in reject.detail) == (RejectReason.INVALID_EVENT, True)
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59Z", "9999-12-31T23:58:59-00:01", "0001-01-01T00:00:00Z"])
+def test_the_first_and_the_last_year_are_times(text) -> None:
+    """Too far away, and no fault of their own."""
+    assert read(text) in {RejectReason.TIME_TOO_OLD, RejectReason.TIME_IN_FUTURE}
+
+
 BOUNDS = [
     (DAYS_34 * 1000, NOON),
     (DAYS_34 * 1000 + 1, RejectReason.TIME_TOO_OLD),
@@ -146,7 +170,5 @@ def test_a_fraction_of_a_second_cannot_make_an_event_too_early() -> None:
 
 def test_the_detail_names_the_time() -> None:
     """Who mends the producer sees what it wrote."""
-    result = read_event(event(time="2020-01-01T00:00:00Z"), NOON_MS)
-
-    assert isinstance(result, Reject)
-    assert "2020-01-01T00:00:00Z" in result.detail
+    assert "2020-01-01T00:00:00Z" in rejected(event(time="2020-01-01T00:00:00Z")).detail
+    assert len(rejected(event(time=f"2020-01-01T00:00:00.{'0' * 60_000}Z")).detail) < 200

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from metering.account import Account
 from metering.bucket import HOUR_SECONDS, before_subscription, effective_time, hour_of, start_of
 from metering.period import Period, hours_of, period_containing
 
@@ -110,13 +111,14 @@ def test_a_period_begins_at_the_anchor_itself(anchor) -> None:
     assert period_containing(anchor, anchor).start == anchor
 
 
-def brute_force(period: Period, subscription: int | None) -> list[int]:
+def brute_force(period: Period, account: Account) -> list[int]:
     """The definition: the buckets whose effective time lies in the period, none before the subscription."""
     around = range(hour_of(period.start) - 3, hour_of(period.end) + 4)
     return [
         hour
         for hour in around
-        if period.contains(effective_time(hour, subscription)) and not before_subscription(hour, subscription)
+        if period.contains(effective_time(hour, account.opening))
+        and not before_subscription(hour, account.subscription_start)
     ]
 
 
@@ -135,7 +137,23 @@ def test_a_period_has_the_buckets_whose_effective_time_lies_in_it(data, time, an
         | st.integers(period.start, period.end)
     )
 
-    assert list(hours_of(period, subscription)) == brute_force(period, subscription)
+    account = Account(anchor=anchor, subscription_start=subscription)
+    assert list(hours_of(period, account)) == brute_force(period, account)
+
+
+@given(TIMES, st.integers(-2, 2))
+def test_the_anchor_s_own_hour_belongs_to_the_period_that_begins_there(anchor, months) -> None:
+    """A subscription begins at its anchor unless it is told otherwise: what is stamped before would not be billed.
+
+    The rest of the hour of any later boundary stays in the old period, and no hour is in two periods or in none.
+    """
+    period, account = period_containing(anchor + months * 32 * 86_400, anchor), Account(anchor=anchor)
+    following = period_containing(period.end, anchor)
+
+    assert list(hours_of(period, account)) == brute_force(period, account)
+    assert hours_of(period, account).stop == hours_of(following, account).start
+    if months == 0:
+        assert hours_of(period, account).start == hour_of(anchor)
 
 
 @given(st.data(), TIMES, st.none() | TIMES)
@@ -145,7 +163,7 @@ def test_periods_share_out_all_buckets_from_the_subscription_start_on(data, subs
     period = period_containing(subscription - back * 86_400, anchor)
     hours = []
     for _ in range(4):
-        hours += hours_of(period, subscription)
+        hours += hours_of(period, Account(anchor=anchor, subscription_start=subscription))
         period = period_containing(period.end, anchor)
 
     assume(hours)

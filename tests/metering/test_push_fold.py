@@ -1,5 +1,7 @@
 """The push log's fold: the log's order is the lock."""
 
+from copy import deepcopy
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from pydantic import ValidationError
 
 from metering.outcome import ParkReason
 from metering.push_fold import InFlight, Parked, PushState, ShardDivergedError, fold
-from metering.push_log import MAX_ROWS, Prepared, Settled, Settlement, StripeIdentity, decode, encode
+from metering.push_log import MAX_ROWS, Foreign, Prepared, Settled, Settlement, StripeIdentity, decode, encode
 from metering.row import Row, bucket_key
 
 IDENTITY = StripeIdentity(namespace="n", account="acct_1", livemode=False)
@@ -53,6 +55,14 @@ def test_a_row_that_starts_at_the_claim_is_in_flight() -> None:
     assert state.in_flight == {row(0, 100).identifier("n"): InFlight(row=row(0, 100), prepared_ms=0)}
     assert state.identity == IDENTITY
     assert state.held() == {BUCKET, f"0|{NOON // 60}|cus_1"}
+
+
+@pytest.mark.parametrize(("planned_ms", "since_ms"), [(None, 0), (5, 0), (-7, -7)])
+def test_a_rows_age_begins_by_the_earlier_of_two_clocks(planned_ms: int | None, since_ms: int) -> None:
+    """The planner's and the broker's: one that is ahead would make a row look younger than it is."""
+    state = state_of(prepared(row(0, 100)).model_copy(update={"planned_ms": planned_ms}))
+
+    assert [entry.prepared_ms for entry in state.in_flight.values()] == [since_ms]
 
 
 def test_a_delivered_row_is_accepted_and_lets_go() -> None:
@@ -159,11 +169,21 @@ def test_a_loser_may_claim_what_it_likes() -> None:
     assert state_of(prepared(row(0, 100)), prepared(row(7, 5000)), counted=100).claimed == {BUCKET: 100}
 
 
-@pytest.mark.parametrize("value", [b"", b"{}", b"[]", b'{"kind":"other"}', b'{"kind":"settled","settlements":[]}'])
-def test_what_is_no_record_of_the_log_is_refused(value) -> None:
-    """Nobody guesses at the push log."""
+@pytest.mark.parametrize("value", [b'{"kind":"other"}', b'{"kind":"settled","settlements":[]}', b'{"kind":null}'])
+def test_what_another_version_may_have_written_is_refused(value) -> None:
+    """Nobody guesses at what it claimed."""
     with pytest.raises(ValidationError):
         decode(value)
+
+
+@pytest.mark.parametrize("value", [b"", b"{}", b"[]", b"hello", b"\xff", b"\x00\x00\x00\x01", b"[" * 100_000, b"null"])
+def test_what_no_version_has_written_claims_nothing(value) -> None:
+    """Every record of the log is an object with a kind."""
+    assert decode(value) == Foreign()
+    state = state_of(prepared(row(0, 100)))
+    before = deepcopy(state)
+    fold(state, decode(value), append_ms=1)
+    assert state == before
 
 
 def test_a_record_has_at_most_100_rows() -> None:

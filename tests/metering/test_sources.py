@@ -20,7 +20,17 @@ from tests.metering.events import Record, event
 )
 def test_the_source_of_anything(value: bytes | None, expected: str) -> None:
     """What can't be read has a name of its own."""
-    assert source_of(value) == expected
+    assert source_of(Record(0, value)) == expected
+
+
+def test_the_source_in_binary_mode_is_a_header() -> None:
+    """The value says nothing of it."""
+    named = [("ce_source", b"/sms")]
+    assert source_of(Record(0, b'{"source": "/other"}', headers=named)) == "/sms"
+    assert source_of(Record(0, b"", headers=[("ce_type", b"fax")])) == UNREADABLE
+
+    records = [Record(number, b"", headers=named) for number in range(3)]
+    assert tallies([*records, Record(9, event(source="/sms"))], records[:1]) == [Tally("/sms", 4, 1)]
 
 
 def test_a_tally_counts_a_source_s_good_events_too() -> None:

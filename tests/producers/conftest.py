@@ -1,19 +1,20 @@
 """What the emitter's tests share: an emitter over a temporary spool, a usage topic of their own, its records."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 from prometheus_client import CollectorRegistry
 
-from producers.courier import TOPIC
-from producers.emitter import UsageEmitter
-from producers.segment import read_segment
-from producers.settings import EmitterSettings
-from producers.spool import Spool
+from telephony_billing_producers import EmitterSettings, UsageEmitter
+from telephony_billing_producers._spool.segment import read_segment
+from telephony_billing_producers._spool.spool import Spool
+from telephony_billing_producers.contract import TOPIC
 from tests.support.eventually import eventually
 
 PARTITIONS = 12
@@ -29,10 +30,12 @@ class UsageTopic:
         self.prefix = prefix
         self.name = prefix + TOPIC
 
-    def create(self) -> None:
+    def create(self, **configs: str) -> None:
         """Makes the topic and waits until each partition has a leader."""
         with self._admin() as admin:
-            admin.create_topics([NewTopic(name=self.name, num_partitions=PARTITIONS, replication_factor=1)])
+            admin.create_topics(
+                [NewTopic(name=self.name, num_partitions=PARTITIONS, replication_factor=1, topic_configs=configs)]
+            )
             eventually(lambda: self._leaders(admin) == PARTITIONS)
 
     def delete(self) -> None:
@@ -69,10 +72,10 @@ class UsageTopic:
 
 
 def spooled(directory: Path) -> list:
-    """The records that wait in a spool which nobody holds, in the order in which they would be sent."""
-    spool = Spool(directory)
-    spool.close()
-    return [record for path in sorted(directory.glob("*.jsonl")) for record in read_segment(path)]
+    """The records that wait in a spool which nobody holds, slot by slot, in the order in which they would be sent."""
+    for slot in sorted(directory.glob("slot-*")):
+        Spool(slot).close()  # nobody holds it
+    return [record for path in sorted(directory.glob("slot-*/*.jsonl")) for record in read_segment(path)]
 
 
 @pytest.fixture
@@ -93,14 +96,15 @@ def start_emitter(spool_directory: Path, registry: CollectorRegistry) -> Iterato
     with ExitStack() as emitters:
 
         def start(**settings: object) -> UsageEmitter:
-            own_registry = settings.pop("registry", registry)
+            own_registry: Any = settings.pop("registry", registry)
+            clock: Any = settings.pop("clock", time.time)
             defaults: dict = {
                 "bootstrap_servers": NOWHERE,
                 "spool_directory": spool_directory,
                 "connect_timeout_seconds": 0.2,
                 "retry_seconds": 0.05,
             }
-            emitter = UsageEmitter(EmitterSettings(**(defaults | settings)), registry=own_registry)
+            emitter = UsageEmitter(EmitterSettings(**(defaults | settings)), registry=own_registry, clock=clock)
             emitters.callback(emitter.close)
             return emitter
 
@@ -112,4 +116,12 @@ def usage_topic(kafka_bootstrap: str, topic_prefix: str) -> UsageTopic:
     """A usage topic under the test's prefix, made."""
     topic = UsageTopic(kafka_bootstrap, topic_prefix)
     topic.create()
+    return topic
+
+
+@pytest.fixture
+def log_append_topic(kafka_bootstrap: str, topic_prefix: str) -> UsageTopic:
+    """The same, with the broker's append time in its records, as the platform's topics have it."""
+    topic = UsageTopic(kafka_bootstrap, topic_prefix)
+    topic.create(**{"message.timestamp.type": "LogAppendTime"})
     return topic

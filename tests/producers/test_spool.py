@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.event import UsageRecord
-from producers.segment import read_segment
-from producers.spool import Spool
-from producers.spool_errors import SpoolClosedError, SpoolCorruptError, SpoolFullError, SpoolLockedError
+from telephony_billing_producers import SpoolClosedError, SpoolFullError, SpoolLockedError
+from telephony_billing_producers._event import UsageRecord
+from telephony_billing_producers._spool.segment import read_segment
+from telephony_billing_producers._spool.spool import Spool
+from telephony_billing_producers.errors import SpoolCorruptError
 
 
 def record(number: int, size: int = 0) -> UsageRecord:
@@ -154,7 +155,7 @@ def test_a_spool_has_one_owner(directory: Path) -> None:
     """A second one, in this process or another, is refused until the first has closed."""
     spool = Spool(directory)
 
-    with pytest.raises(SpoolLockedError, match="a directory of its own"):
+    with pytest.raises(SpoolLockedError, match="used by another emitter"):
         Spool(directory)
 
     spool.close()

@@ -14,8 +14,7 @@ from kafka.partitioner.default import murmur2
 from prometheus_client import CollectorRegistry
 
 from local.servers.kafka import KafkaServer
-from producers.emitter import UsageEmitter
-from producers.in_flight import Outcome
+from telephony_billing_producers import Outcome, UsageEmitter
 from tests.producers.conftest import NOWHERE, PARTITIONS, UsageTopic
 from tests.support.eventually import eventually
 

@@ -19,10 +19,10 @@ from metering.deliveries import LoggedRow
 from metering.push_fold import QUIET_MS, Parked
 from metering.push_log import Order, ParkOrder, ReissueOrder, RetryOrder, WriteOffOrder, encode
 from metering.row import Row
-from ops.errors import OpsError
-from ops.log_reading import Bounds
+from ops.console.errors import OpsError
+from ops.logs.reader import Bounds
 from ops.stripe.delivered import find_rows
-from ops.stripe.rules import Change, changed_row, check_absent, check_lacking, check_quiet
+from ops.stripe.plan import Change, changed_row, check_absent, check_lacking, check_quiet
 from tests.simulation import names
 from tests.simulation.kafka import Appending, SimulatedKafka
 from tests.simulation.process import Process
@@ -66,7 +66,7 @@ class Desk(Process):
             await self._park(number, careless=careless)
 
     async def _care_for(self, number: int, name: str, entry: Parked, *, careless: bool) -> None:
-        words = {"who": self.name, "why": "a decision"}
+        words: Any = {"who": self.name, "why": "a decision"}
         chance = self.random.random()
         if chance < 0.4:
             await self._order(number, RetryOrder(identifier=name, **words))

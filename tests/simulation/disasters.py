@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-from ledger.keys import ShardKeys
 from tests.simulation import names
 from tests.simulation.group import Group
 from tests.simulation.kafka import Appending
 from tests.simulation.loop import State
-from tests.simulation.redis_server import Snapshot
 from tests.simulation.weather import Server
 from tests.simulation.world import World
 
@@ -26,7 +24,6 @@ class Disasters:
         self._groups = groups
         self._random = world.random("disasters")
         self._mean_seconds = self._random.choice(MEAN_SECONDS)
-        self._snapshots: list[Snapshot] = []
         long = self._random.random() < 0.3
         possible: tuple[Callable[[], None], ...] = (
             self._flush,
@@ -63,22 +60,16 @@ class Disasters:
         self._world.trace.say("DISASTER", what)
 
     def _flush(self) -> None:
-        self._say("FLUSHALL")
-        self._note_what_was_readable()
-        self._world.redis.flush()
+        self._world.flush()
 
     def _take_snapshot(self) -> None:
-        self._snapshots = [*self._snapshots[-2:], self._world.redis.snapshot()]
+        self._world.snapshots[:-2] = []
+        self._world.snapshots.append(self._world.redis.snapshot())
 
     def _fail_over(self) -> None:
-        if self._snapshots:
-            self._say("failover to an older replica")
-            self._note_what_was_readable()
-            self._world.redis.fail_over(self._random.choice(self._snapshots))
-
-    def _note_what_was_readable(self) -> None:
-        shards = [ShardKeys(names.PREFIX, number).fences for number in range(names.PARTITIONS)]
-        self._world.shown.lost(self._world.redis.readable(shards))
+        self._world.mending.mend_all()  # which may leave none
+        if self._world.snapshots:
+            self._world.fail_over(self._random.choice(self._world.snapshots))
 
     def _rebalance(self) -> None:
         self._random.choice(self._groups).rebalance()
@@ -118,10 +109,12 @@ class Disasters:
     def _move_broker_clock(self) -> None:
         log = self._world.kafka.logs[self._random.choice(sorted(self._world.kafka.logs))]
         log.clock_skew_ms = self._random.randint(-600_000, 600_000)
+        self._world.time.note_skew(log.clock_skew_ms)
 
     def _move_process_clock(self) -> None:
         if living := self._living():
-            self._random.choice(living).clock.skew_ms = self._random.randint(-240_000, 240_000)
+            skew_ms = self._random.randint(-240_000, 240_000)
+            self._random.choice(living).clock.set_off(skew_ms)
 
     def _take_server_away(self) -> None:
         server = self._random.choice(list(Server))
@@ -132,7 +125,7 @@ class Disasters:
     def _open_transaction(self) -> None:
         topic = self._random.choice(sorted(self._world.kafka.gaps))
         log = self._world.kafka.logs[topic, self._random.randrange(names.PARTITIONS)]
-        if log.pinned is None:
+        if log.pinned is None and log.copy is None:
             log.pinned = log.next_offset
             self._world.loop.later(self._random.uniform(0.2, 4), lambda: setattr(log, "pinned", None))
 

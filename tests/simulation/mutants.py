@@ -5,19 +5,21 @@ A mutant that no longer fits the product's source fails at once, so that none of
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha1
 from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
+import aggregator.chains
 import ledger.push_fold
 import ledger.reading
 import ledger.ready
 import ledger.usage
 import metering.push_fold
-import stripe_sync.sender
+import stripe_sync.sending.sender
+from aggregator.folds.usage import UsageFold
 from aggregator.publisher import Message
-from aggregator.usage_fold import UsageFold
 from ledger.answer import Answer
 from ledger.reading import NotReadyError
 from ledger.script import Script
@@ -26,22 +28,30 @@ from metering.dedupe import DedupeWindow
 from metering.push_fold import InFlight
 from metering.push_log import RetryOrder, encode
 from metering.row import Row
-from stripe_sync.folder import Moment
-from stripe_sync.shard_worker import ShardWorker
-from tests.simulation.scenario import ANY, Scenario
+from stripe_sync.push_log.folder import Moment
+from stripe_sync.shard.worker import ShardWorker
+from tests.simulation.scenario import Hazard, Scenario
 
 Mutant = Callable[[], Any]
 MUTANTS: dict[str, tuple[Mutant, Scenario]] = {}
 
-FORGETFUL = Scenario(violence=0.05, disasters=("flush_behind_a_back", "rebalance", "flush"))
-LAGGING = Scenario(violence=0.05, disasters=("take_snapshot", "fail_over"))
-SLEEPY = Scenario(violence=0.2, disasters=("sleepwalk", "sleep_for_hours", "rebalance"))
-PILED_UP = Scenario(violence=0.05, late_appends=0.3, stripe_leg=1.0, disasters=("rebalance",), backlog=True)
-CARED_FOR = Scenario(
-    violence=0.2, late_appends=0.2, disasters=("sleep_for_hours", "sleepwalk", "rebalance"), backlog=True, desks=2
+STORMY = Scenario(hazards=frozenset())
+FORGETFUL = replace(STORMY, violence=0.05, disasters=("flush_behind_a_back", "rebalance", "flush"))
+LAGGING = replace(STORMY, violence=0.05, disasters=("take_snapshot", "fail_over"))
+SLEEPY = replace(STORMY, violence=0.2, disasters=("sleepwalk", "sleep_for_hours", "rebalance"))
+PILED_UP = replace(STORMY, violence=0.05, late_appends=0.3, stripe_leg=1.0, disasters=("rebalance",), backlog=True)
+CARED_FOR = replace(
+    STORMY,
+    violence=0.2,
+    late_appends=0.2,
+    disasters=("sleep_for_hours", "sleepwalk", "rebalance"),
+    backlog=True,
+    desks=2,
 )
-HASTY = Scenario(violence=0.05, disasters=("rebalance",), backlog=False, desks=2)
-OVERDUE = Scenario(violence=0.6, disasters=("sleep_for_hours", "take_server_away"), backlog=True)
+WELL_CARED_FOR = replace(CARED_FOR, desks=4)
+HASTY = replace(STORMY, violence=0.05, disasters=("rebalance",), backlog=False, desks=2)
+OVERDUE = replace(STORMY, violence=0.6, disasters=("sleep_for_hours", "take_server_away"), backlog=True)
+TORN = replace(STORMY, violence=0.05, disasters=("rebalance",), hazards=frozenset({Hazard.LOST_USAGE}))
 
 
 def _script(module: ModuleType, name: str, *changes: tuple[str, str]) -> Any:
@@ -66,7 +76,7 @@ class PutOff:
         self.messages += messages
 
 
-def mutant(scenario: Scenario = ANY) -> Callable[[Mutant], Mutant]:
+def mutant(scenario: Scenario = STORMY) -> Callable[[Mutant], Mutant]:
     """Enters a mutant under its function's name, with the storm that asks for the guard it lacks."""
 
     def enter(make: Mutant) -> Mutant:
@@ -103,7 +113,7 @@ def rows_are_sent_before_the_log_is_read_back() -> Any:
         rows = {row.identifier(self._identity.namespace): row for row in prepared.rows}
         entries = {name: InFlight(row=row, prepared_ms=now_ms) for name, row in rows.items()}
         await self._start_sending(entries, Moment(now_ms, self._clock.monotonic()))
-        await self._log.append(self._shard.number, encode(prepared))
+        await self._folder.append(encode(prepared))
         return True
 
     return patch.object(ShardWorker, "_plan", plan)
@@ -112,39 +122,38 @@ def rows_are_sent_before_the_log_is_read_back() -> Any:
 @mutant()
 def a_month_does_not_note_its_changes() -> Any:
     """Whoever has read before is told that nothing was counted since."""
-    return _script(ledger.usage, "_APPLY", ("#add(key, n, 1 - 2 * month)", "#add(key, n, 1)"))
+    return _script(ledger.usage, "_APPLY", ("add(key, n, 1 - 2 * month)", "add(key, n, 1)"))
 
 
 @mutant(FORGETFUL)
 def ready_ignores_the_incarnation() -> Any:
     """A flushed shard is marked by who noted it before."""
-    line = "if redis.call('HGET', KEYS[1], 'incarnation') ~= ARGV[3] then return 'CHANGED' end"
-    return _script(ledger.ready, "_MARK", (line, ""))
+    return _script(ledger.ready, "_MARK", (" or redis.call('HGET', KEYS[1], 'incarnation') ~= ARGV[3]", ""))
 
 
 @mutant(LAGGING)
 def ready_ignores_the_replication_id() -> Any:
     """Readers see a shard of which an older replica has taken over."""
-    old = "fences[1] ~= string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')"
-    return _script(ledger.reading, "_READ_USAGE", (old, "not fences[1]"))
+    old = "redis.call('HGET', KEYS[1], 'ready') ~= master"
+    return _script(ledger.reading, "_READ_USAGE", (old, "not redis.call('HGET', KEYS[1], 'ready')"))
 
 
 @mutant(SLEEPY)
 def old_rows_are_sent_blindly() -> Any:
     """The 22 hours are forgotten."""
-    return patch.object(stripe_sync.sender, "RESEND_SECONDS", 10**9)
+    return patch.object(stripe_sync.sending.sender, "RESEND_SECONDS", 10**9)
 
 
 @mutant(SLEEPY)
 def the_window_is_not_checked() -> Any:
     """Who wakes after hours sends what it was about to send."""
-    return patch.object(stripe_sync.sender, "WINDOW_SECONDS", 10**9)
+    return patch.object(stripe_sync.sending.sender, "WINDOW_SECONDS", 10**9)
 
 
 @mutant(PILED_UP)
 def held_rows_are_not_checked() -> Any:
     """A row is accepted whatever is unresolved."""
-    return _script(ledger.push_fold, "_PREPARED", ("held ~= true and not held[1] and not held[2] and from", "from"))
+    return _script(ledger.push_fold, "_PREPARED", ("held ~= true and not held[1] and not held[2] and fits", "fits"))
 
 
 @mutant(OVERDUE)
@@ -164,7 +173,7 @@ def minutes_do_not_conflict() -> Any:
 @mutant()
 def a_prepared_does_not_wait_for_its_count() -> Any:
     """The push log is folded before the usage log has reached its rows."""
-    line = "if tonumber(fences[2] or '0') < tonumber(ARGV[5]) then return {'WAIT', fences[1]} end"
+    line = "if tonumber(usage or '0') < tonumber(ARGV[4]) then return {'WAIT', fence} end"
     return _script(ledger.push_fold, "_PREPARED", (line, ""))
 
 
@@ -218,10 +227,16 @@ def a_retried_row_is_young_again() -> Any:
     return patch.object(ledger.push_fold, "_fold_retry", retry)
 
 
-@mutant(CARED_FOR)
+@mutant(WELL_CARED_FOR)
 def a_parked_row_is_parked_again() -> Any:
     """A second order to park takes its units away a second time."""
     return _script(ledger.push_fold, "_PARK", ("not ended and not held[1] and not held[2] and", ""))
+
+
+@mutant(TORN)
+def a_log_is_not_recognised() -> Any:
+    """A log that was lost and has grown again is counted on."""
+    return patch.object(aggregator.chains, "check_mark", lambda *_, **__: None)
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """The small world of every seed."""
 
+from ledger.keys import ShardKeys
 from ledger.state import Log
 from metering.push_log import StripeIdentity
 
 PARTITIONS = 2
 ACCOUNTS = ("a0", "a1", "a2", "a4")  # two on each shard
 PREFIX = ""
+SHARDS = {ShardKeys(PREFIX, number).fences: number for number in range(PARTITIONS)}  # by their fences' names
 GRACE_SECONDS = 3600
 PUSH_INTERVAL_SECONDS = 1.0
 

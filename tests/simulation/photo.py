@@ -11,13 +11,13 @@ from tests.simulation.redis_server import RedisMachine
 from tests.simulation.truth import Bucket
 
 DAY = 86_400
-DEDUPE, ORDER, ENDED = "d:", "due:order", "ended"
+DEDUPE, ORDER, ASIDE, ENDED = "d:", "due:order", "due:aside", "ended"
 FIELDS_A_MONTH = 31
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """Hashes by name without the shard's tag; due buckets, which have an order; rows that ended without delivery."""
+    """Hashes by name without the shard's tag; due buckets, in the order or aside; rows that ended without delivery."""
 
     number: int
     _hashes: dict[str, dict[str, bytes]]
@@ -29,11 +29,14 @@ class Photo:
         """The shard as it is now."""
         tag = keys.fences.removesuffix("f")
         order: list[bytes] = machine.client.zrange(keys.due_order, 0, -1)
+        aside: list[bytes] = machine.client.zrange(keys.aside, 0, -1)
+        if both := set(order) & set(aside):
+            raise AssertionError(f"{both} is in the order, and set aside as well")
         ended: set[bytes] = machine.client.smembers(keys.ended)
         return cls(
             keys.shard,
-            machine.hashes(tag, DEDUPE, ORDER, ENDED),
-            {name.decode() for name in order},
+            machine.hashes(tag, DEDUPE, ORDER, ASIDE, ENDED),
+            {name.decode() for name in (*order, *aside)},
             {name.decode() for name in ended},
         )
 

@@ -1,13 +1,12 @@
 """A customer at the dashboard: the API's reader, asked again and again."""
 
 import asyncio
-from collections import OrderedDict
 from typing import Any
 
 from redis.exceptions import RedisError
 
-from api.shards import shard_of
-from api.usage import UsageReader
+from api.endpoints.usage import UsageReader
+from api.reading.shards import shard_of
 from ledger.reading import NotReadyError, find_key
 from tests.simulation import names
 from tests.simulation.process import Process
@@ -32,11 +31,11 @@ class Reader(Process):
     async def _look(self, reader: UsageReader, account: str) -> None:
         before = self.world.shown.usage(account)
         totals = await reader.current(account)
-        kept: OrderedDict[str, Any] = reader._questions._kept
+        kept: Any = reader._questions._kept
         self.world.shown.saw_usage(account, kept[account].span, totals.units, before)
 
     async def _sign_in(self) -> None:
         key_hash = self.random.choice(self.world.key_hashes)
-        known = self.world.shown.knows_key(key_hash)
+        known, gone = self.world.shown.knows_key(key_hash), self.world.shown.is_gone(key_hash)
         record = await find_key(shard_of(self.ledger, key_hash), key_hash)
-        self.world.shown.saw_key(key_hash, found=record is not None, known=known)
+        self.world.shown.saw_key(key_hash, found=record is not None, known=known, gone=gone)

@@ -4,21 +4,21 @@ The months are lived by the domain's own pure folds; the refold is the product's
 log at a boundary of its own: the usage log may have lost what the push log still tells of, or the other way round.
 """
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from aggregator.folds.usage import UsageFold, UsageTopics
 from aggregator.publisher import Message
-from aggregator.usage_fold import UsageFold, UsageTopics
+from aggregator.readiness import ReadyKeeper
 from ledger.answer import Verdict
 from ledger.due import list_due, quote_due
 from ledger.push_fold import fold_push
 from ledger.pushes import read_in_flight
-from ledger.ready import Readiness, ReadyMark, mark_ready, note_server
+from ledger.ready import Readiness
 from ledger.shard import Shard
-from ledger.state import Log, open_shard
+from ledger.state import Log, close_buckets, open_shard
 from ledger.tables import TableBatch, fold_table
 from metering import retention
 from metering.account import Account
@@ -29,12 +29,15 @@ from metering.push_log import MAX_ROWS, Prepared, PushRecord, Settled, Settlemen
 from metering.rfc3339 import from_unix
 from metering.row import Row, bucket_key
 from metering.span import DAY_SECONDS
-from stripe_sync.planner import row_of
+from runtime.log_ends import LogEnd
+from stripe_sync.shard.planner import row_of
 from tests.support.log_record import Record
+from tests.support.usage_event import usage_record
 
 HOUR, GRACE = 3600, 3600
 FIRST_DAY = 20_454 * DAY_SECONDS + 12 * HOUR  # 2026-01-01T12:00:00Z
 KEPT_SECONDS = 70 * DAY_SECONDS
+OPEN_SECONDS = 35 * DAY_SECONDS  # a bucket that is younger is never closed
 LATENESS_DAYS = (0, 0, 0, 1, 5, 20, 33)
 ACCOUNT, METER = "a", "sms.send"
 FACTS = Account(customer="cus_1")
@@ -70,8 +73,7 @@ class Life:
 
     def _use(self) -> None:
         time = self.now - self.random.choice(LATENESS_DAYS) * DAY_SECONDS
-        event = {"specversion": "1.0", "id": str(len(self._events)), "source": "s", "type": METER, "subject": ACCOUNT}
-        value = json.dumps(event | {"time": from_unix(time)}).encode()
+        value = usage_record(id=str(len(self._events)), source="s", type=METER, subject=ACCOUNT, time=from_unix(time))
         self._events.append((value, time))
         self._append(value)
         key = bucket_key(ACCOUNT, 0, time // HOUR)
@@ -143,8 +145,8 @@ class NoPublisher:
         raise BrokenPromiseError(f"a refold rejects {messages}")
 
 
-async def refold(shard: Shard, life: Life, usage_start: int, pushes_start: int) -> None:
-    """Folds what is left of both logs into an empty shard, as the services would.
+async def refold(shard: Shard, life: Life, usage_start: int, pushes_start: int, clock_off: int) -> None:
+    """Folds what is left of both logs into an empty shard, as the services would, by clocks that may be off.
 
     Raises:
         BrokenPromiseError: a record can't be folded.
@@ -156,17 +158,13 @@ async def refold(shard: Shard, life: Life, usage_start: int, pushes_start: int) 
     await usage.apply(Interval(usage_start, len(life.usage), life.usage[usage_start:]))
     await open_shard(shard, Log.ACCOUNTS, earliest=0, incarnation="again")
     await fold_table(shard, Log.ACCOUNTS, TableBatch(0, 1, {ACCOUNT: FACTS.to_json()}, None))
-    note = await note_server(shard)
-    ends = {Log.USAGE: len(life.usage), Log.ACCOUNTS: 1}
-    if await mark_ready(shard, ReadyMark.USAGE, note, ends, as_of_ms=life.now * 1000) is not Readiness.READY:
+    keeper, ends = ReadyKeeper(shard), {Log.USAGE: len(life.usage), Log.ACCOUNTS: 1}
+    await keeper.wants_ends()
+    keeper.learn_ends({log: LogEnd(end, end) for log, end in ends.items()}, (life.now + clock_off) * 1000)
+    if await keeper.mark() is not Readiness.READY:
         raise BrokenPromiseError("the shard is not ready")
-    await open_shard(
-        shard,
-        Log.PUSHES,
-        earliest=pushes_start,
-        incarnation="again",
-        closed_before=retention.closed_before(life.now),
-    )
+    await open_shard(shard, Log.PUSHES, earliest=pushes_start, incarnation="again", may_be_cut=True)
+    await close_buckets(shard, "again", Log.PUSHES, retention.pushes_closed_before(life.now, kept_seconds=KEPT_SECONDS))
     for offset, (record, at_ms) in enumerate(life.pushes[pushes_start:], start=pushes_start):
         answer = await fold_push(shard, record, offset, at_ms)
         if answer.verdict is not Verdict.APPLIED:
@@ -191,8 +189,8 @@ async def bill_the_rest(shard: Shard, life: Life) -> None:
             raise BrokenPromiseError(f"{key}: {units} units are billed, {life.state.counted[key]} were used")
 
 
-async def check_refold(shard: Shard, seed: int) -> tuple[bool, bool]:
-    """One life; tells which of the logs were cut.
+async def check_refold(shard: Shard, seed: int, clock_off: int = 0) -> tuple[bool, bool]:
+    """One life; tells which of the logs were cut. The clock that the cut is judged by may be off by some seconds.
 
     Raises:
         BrokenPromiseError: its end is not what it must be.
@@ -200,7 +198,7 @@ async def check_refold(shard: Shard, seed: int) -> tuple[bool, bool]:
     life = Life(Random(seed))  # noqa: S311
     life.live(120 + life.random.randint(0, 40))
     usage_start, pushes_start = life.cut()
-    await refold(shard, life, usage_start, pushes_start)
+    await refold(shard, life, usage_start, pushes_start, clock_off)
     flying, told = await read_in_flight(shard), set[str]()
     for record, _ in life.pushes[pushes_start:]:
         if isinstance(record, Prepared):
@@ -210,7 +208,7 @@ async def check_refold(shard: Shard, seed: int) -> tuple[bool, bool]:
     if strange := flying.keys() - life.sent.keys():
         raise BrokenPromiseError(f"rows are on their way that nobody planned: {strange}")
     await bill_the_rest(shard, life)
-    floor = retention.closed_before(life.now) if usage_start or pushes_start else 0
+    floor = (life.now - OPEN_SECONDS) // HOUR + 1 if usage_start or pushes_start else 0
     billed = Counter[str]()
     for row in life.sent.values():
         billed[row.bucket_key] += row.value

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.simulation import hazard_mutants  # noqa: F401 - enters them
 from tests.simulation.mutants import MUTANTS, living
 from tests.simulation.redis_server import RedisMachine
 from tests.simulation.run import simulate

@@ -52,18 +52,20 @@ class Trace:
 
 
 class _Critical(logging.Handler):
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, pardons: Callable[[str], bool]) -> None:
         super().__init__(logging.CRITICAL)
         self._trace = trace
+        self._pardons = pardons
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._trace.note(record.getMessage())
+        if not self._pardons(record.getMessage()):
+            self._trace.note(record.getMessage())
 
 
 @contextmanager
-def critical_is_violation(trace: Trace) -> Iterator[None]:
-    """A shard that stops says so in the log, at the level that pages somebody."""
-    handler, root = _Critical(trace), logging.getLogger()
+def critical_is_violation(trace: Trace, pardons: Callable[[str], bool]) -> Iterator[None]:
+    """A shard that stops says so in the log, at the level that pages somebody; `pardons` tells that it had to."""
+    handler, root = _Critical(trace, pardons), logging.getLogger()
     root.addHandler(handler)
     disabled = logging.root.manager.disable
     logging.disable(logging.ERROR)

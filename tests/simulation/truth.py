@@ -16,9 +16,9 @@ from tests.simulation.kafka import PartitionLog, Record
 
 PAST_MS = 34 * 24 * 3600 * 1000
 FUTURE_MS = 5 * 60 * 1000
+HOUR_MS = 3600 * 1000
 BLOCK_MS = 7 * 24 * 3600 * 1000
 BLOCKS_BEFORE = 5  # the dedupe window: the current block, and these
-ORIGIN_TIME = "origin.time"
 
 Bucket = tuple[str, int, int]
 
@@ -28,11 +28,16 @@ class Meant:
     """A value as its producer meant it; `countable` is False for what is malformed."""
 
     countable: bool
-    identity: tuple[str, str] = ("", "")
+    identity: tuple[str, str] = ("", "")  # of one account's meter
     account: str = ""
     meter: int = 0
     time: int = 0
     quantity: int = 0
+
+    @property
+    def whole_identity(self) -> tuple[object, ...]:
+        """What an event is known by."""
+        return (*self.identity, self.account, self.meter)
 
 
 @dataclass(slots=True)
@@ -45,8 +50,9 @@ class Count:
     duplicate: int = 0
     rerouted: int = 0
     dead: set[int] = field(default_factory=set)
+    wronged: set[int] = field(default_factory=set)  # of them, those that are dead by a wrong clock alone
     units: Counter[Bucket] = field(default_factory=Counter)
-    seen: dict[tuple[str, str], int] = field(default_factory=dict)  # the block in which an identity was counted
+    seen: dict[tuple[object, ...], int] = field(default_factory=dict)  # the block in which an identity was counted
 
     def bucket_units(self) -> Counter[str]:
         """By the name that rows give a bucket."""
@@ -63,48 +69,47 @@ class UsageTruth:
         self._home = home
         self._whole = Count()
         self._counted_records = 0
+        self._epoch = 0
 
     def up_to(self, fence: int) -> Count:
         """The records below a fence."""
-        count = Count()
-        for record in self._log.records[: bisect_left(self._log.records, fence, key=lambda each: each.offset)]:
+        count, records = Count(), self._log.acknowledged
+        for record in records[: bisect_left(records, fence, key=lambda each: each.offset)]:
             self._add(count, record)
         return count
 
     def whole(self) -> Count:
         """All that has landed so far."""
-        for record in self._log.records[self._counted_records :]:
+        records = self._log.acknowledged
+        if self._epoch != self._log.epoch:
+            self._whole, self._counted_records, self._epoch = Count(), 0, self._log.epoch
+        for record in records[self._counted_records :]:
             self._add(self._whole, record)
-        self._counted_records = len(self._log.records)
+        self._counted_records = len(records)
         return self._whole
 
     def _add(self, count: Count, record: Record) -> None:
         count.read += 1
         count.high_ms = max(count.high_ms, record.timestamp)
-        origin_ms = next((int(value) for name, value in record.headers if name == ORIGIN_TIME), None)
-        judged_ms = count.high_ms if origin_ms is None else origin_ms
         meant = self._meant.get(record.value or b"", Meant(countable=False))
-        late_ms = judged_ms - meant.time * 1000
+        late_ms = count.high_ms - meant.time * 1000
         if not meant.countable or not -FUTURE_MS <= late_ms <= PAST_MS:
             count.dead.add(record.offset)
+            if meant.countable and late_ms > PAST_MS and record.landed[1] - meant.time * 1000 < PAST_MS - HOUR_MS:
+                count.wronged.add(record.offset)
         elif self._home[meant.account] != self._number:
             count.rerouted += 1
-        elif _is_remembered(meant, count) or (origin_ms is not None and _may_be_forgotten(meant, count.high_ms)):
+        elif _is_remembered(meant, count):
             count.duplicate += 1
         else:
-            count.seen[meant.identity] = count.high_ms // BLOCK_MS
+            count.seen[meant.whole_identity] = count.high_ms // BLOCK_MS
             count.counted += 1
             count.units[meant.account, meant.meter, meant.time // 3600] += meant.quantity
 
 
 def _is_remembered(meant: Meant, count: Count) -> bool:
     """A producer that uses an identity again after the dedupe window means another event."""
-    return count.seen.get(meant.identity, -BLOCKS_BEFORE) >= count.high_ms // BLOCK_MS - BLOCKS_BEFORE
-
-
-def _may_be_forgotten(meant: Meant, high_ms: int) -> bool:
-    """A copy came so late that an earlier record of its identity may lie before the dedupe window: a duplicate."""
-    return (meant.time * 1000 - FUTURE_MS) // BLOCK_MS < high_ms // BLOCK_MS - BLOCKS_BEFORE
+    return count.seen.get(meant.whole_identity, -BLOCKS_BEFORE) >= count.high_ms // BLOCK_MS - BLOCKS_BEFORE
 
 
 class PushTruth:
@@ -124,7 +129,7 @@ class PushTruth:
     def up_to(self, fence: int) -> PushState:
         """The records below a fence."""
         state = PushState(counted=self._usage.whole().bucket_units())
-        for record in self._log.records:
+        for record in self._log.acknowledged:
             if record.offset < fence:
                 fold(state, self._decoded(record), record.timestamp)
         return state
@@ -135,21 +140,21 @@ class PushTruth:
         return self._records[record.offset]
 
     def whole(self) -> PushState:
-        """All that has landed; notes when each row was accepted by the log (broker's time) and settled (true time)."""
-        for record in self._log.records[self._folded :]:
+        """All that has landed; notes when each row was accepted by the log, and settled (true times)."""
+        for record in self._log.acknowledged[self._folded :]:
             self._state.counted = self._usage.whole().bucket_units()
             decoded, flying, parked = self._decoded(record), dict(self._state.in_flight), dict(self._state.parked)
             fold(self._state, decoded, record.timestamp)
             settled = {name: entry.row for name, entry in flying.items() if name not in self._state.in_flight}
             self.settled_at |= dict.fromkeys(settled, record.landed)
-            for name, entry in self._state.in_flight.items():
-                self.prepared_ms.setdefault(name, entry.prepared_ms)
+            for name in self._state.in_flight:
+                self.prepared_ms.setdefault(name, record.landed[1])
                 self.settled_at.pop(name, None)
-            self._follow(decoded, settled, parked)
-        self._folded = len(self._log.records)
+            self._follow(decoded, settled, parked, record.landed[1])
+        self._folded = len(self._log.acknowledged)
         return self._state
 
-    def _follow(self, record: PushRecord, settled: dict[str, Row], parked: dict[str, Parked]) -> None:
+    def _follow(self, record: PushRecord, settled: dict[str, Row], parked: dict[str, Parked], at_ms: int) -> None:
         """What became of a record's rows, told by what it changed."""
         match record:
             case Settled():
@@ -162,7 +167,7 @@ class PushTruth:
                 self.written_off |= {name: parked[name].row for name in gone}
             case ReissueOrder() if record.old in parked and record.old not in self._state.parked:
                 name = record.row.identifier(record.namespace)
-                self.prepared_ms[name] = self._state.in_flight[name].prepared_ms
+                self.prepared_ms[name] = at_ms
                 self.written_off.pop(name, None)
             case _:
                 return

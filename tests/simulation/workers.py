@@ -5,12 +5,12 @@ from random import Random
 from types import SimpleNamespace
 
 from ledger.shard import Shard
-from stripe_sync.log import Entry
-from stripe_sync.ownership import Ownership
-from stripe_sync.pace import Pace
-from stripe_sync.reissuer import Reissuer
-from stripe_sync.sender import Sender, StripeSide
-from stripe_sync.shard_worker import ShardWorker
+from stripe_sync.process.ownership import Ownership
+from stripe_sync.push_log.log import Entry, PushLogBounds, Read
+from stripe_sync.sending.sender import Sender, StripeSide
+from stripe_sync.shard.limits import Pace
+from stripe_sync.shard.reissuer import Reissuer
+from stripe_sync.shard.worker import ShardWorker
 from tests.simulation import names
 from tests.simulation.kafka import Appending, SimulatedKafka
 from tests.simulation.process import Process
@@ -18,27 +18,38 @@ from tests.simulation.stripe import TransportOf
 
 
 class SimulatedPushLog:
-    """`stripe_sync.log.PushLog` over the simulated broker."""
+    """`stripe_sync.push_log.log.PushLog` over the simulated broker."""
 
     def __init__(self, kafka: SimulatedKafka, random: Random) -> None:
         self._kafka = kafka
         self._random = random
 
-    async def append(self, shard: int, value: bytes) -> None:
+    def name(self, shard: int) -> str:
+        """Topic and partition."""
+        return f"{names.PUSHES}-{shard}"
+
+    async def append(self, shard: int, value: bytes) -> int:
         """With acks=all."""
-        await self._kafka.produce(Appending((names.PUSHES, shard), str(shard).encode(), value))
+        return await self._kafka.produce(Appending((names.PUSHES, shard), str(shard).encode(), value))
 
-    async def bounds(self, shard: int) -> tuple[int, int]:
-        """Earliest and last stable offset."""
-        return (await self._kafka.bounds([(names.PUSHES, shard)]))[names.PUSHES, shard]
+    async def bounds(self, shard: int) -> PushLogBounds:
+        """Earliest and last stable offset, and the high watermark."""
+        place = (names.PUSHES, shard)
+        high = (await self._kafka.high_watermarks([place]))[place]
+        earliest, stable = (await self._kafka.bounds([place]))[place]
+        return PushLogBounds(earliest, min(stable, high), high)
 
-    async def read(self, shard: int, start: int, end: int) -> list[Entry]:
+    async def read(self, shard: int, start: int, end: int) -> Read:
         """Some of what there is, now and then beyond `end`, now and then nothing within the time it waits."""
         await asyncio.sleep(self._random.random() * 0.02)
         if start >= end or self._random.random() < 0.05:
-            return []
-        records = self._kafka.logs[names.PUSHES, shard].read(start, self._random.randint(1, 8))
-        return [Entry(record.offset, record.timestamp, record.value) for record in records]
+            return Read([], start)
+        log = self._kafka.logs[names.PUSHES, shard]
+        records = log.read(start, self._random.randint(1, 8))
+        following = records[-1].offset + 1 if records else start
+        if not log.read(following, 1):  # nothing but what no reader is shown
+            following = max(following, min(end, log.stable_end))
+        return Read([Entry(record.offset, record.timestamp, record.value) for record in records], following)
 
 
 class StripeWorker(Process):

@@ -1,7 +1,6 @@
 """Telephony services: what they publish, well-formed or not, once or twice, on the right partition or another."""
 
 import asyncio
-import json
 from dataclasses import dataclass
 from random import Random
 
@@ -13,6 +12,7 @@ from metering.rfc3339 import from_unix
 from tests.simulation.clock import WorldTime
 from tests.simulation.kafka import Appending, SimulatedKafka
 from tests.simulation.truth import Meant
+from tests.support.usage_event import usage_record
 
 METERS = 3
 HOUR = 3600
@@ -89,16 +89,14 @@ class Workload:
         if random.random() < 0.02 and self.published:  # an id that is used again for something else
             identity = self.meant[random.choice(self.published)].identity
             account = next(meant.account for meant in self.meant.values() if meant.identity == identity)
-        event = {
-            "specversion": "1.0",
-            "source": identity[0],
-            "id": identity[1],
-            "type": meter.name,
-            "subject": account,
-            "time": from_unix(time),
-            "data": {"quantity": quantity},
-        }
-        value = json.dumps(event).encode()
+        value = usage_record(
+            source=identity[0],
+            id=identity[1],
+            type=meter.name,
+            subject=account,
+            time=from_unix(time),
+            data={"quantity": quantity},
+        )
         self.meant[value] = Meant(True, identity, account, meter.index, time, quantity)
         self.published.append(value)
         return value

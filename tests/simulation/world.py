@@ -12,15 +12,20 @@ from redis.exceptions import RedisError
 from stripe_sync.errors import StripeStoppedError
 from tests.simulation import names
 from tests.simulation.clock import WorldTime
+from tests.simulation.freshness import Freshness
 from tests.simulation.group import Group
-from tests.simulation.kafka import SimulatedKafka
+from tests.simulation.kafka import Content, SimulatedKafka
 from tests.simulation.loop import Owner, State, VirtualLoop
+from tests.simulation.mending import Mending
 from tests.simulation.network import Network
-from tests.simulation.redis_server import RedisMachine
-from tests.simulation.scenario import Scenario
+from tests.simulation.redis_server import RedisMachine, Snapshot
+from tests.simulation.scenario import AWAITS, HAZARD_SHARE, Hazard, Scenario
 from tests.simulation.shown import Shown
 from tests.simulation.stripe import SimulatedStripe
+from tests.simulation.table_truth import TableTruth
+from tests.simulation.told_accounts import ToldAccounts
 from tests.simulation.trace import Trace
+from tests.simulation.truth import Meant
 from tests.simulation.weather import Server, Weather
 
 MAY_END_A_PROCESS = (RedisError, KafkaError, OSError, TimeoutError, StripeStoppedError)  # and be started again
@@ -53,6 +58,7 @@ class World:
     def __init__(self, seed: int, machine: RedisMachine, start_ms: int, scenario: Scenario) -> None:
         self.seed = seed
         self.scenario = scenario
+        self.hazards = self._hazards()
         self.loop = VirtualLoop(self.random("order"))
         self.time = WorldTime(self.loop, start_ms)
         self.trace = Trace(self.time)
@@ -64,14 +70,29 @@ class World:
             self.kafka.create(topic, partitions)
         self.kafka.gaps = {names.USAGE, names.ACCOUNT_TABLE, names.KEY_TABLE}
         self.stripe = SimulatedStripe(self.time, self.network, self.weather, self.random("stripe"), self.trace)
-        self.shown = Shown(self.trace)
+        held = Hazard.HELD_OFFSETS
+        sees = held not in AWAITS or held in self.hazards
+        freshness = Freshness(self.kafka, self.time, self.trace, sees_held_offsets=sees)
+        self.shown = Shown(self.trace, freshness, ToldAccounts(self.time))
+        self.tables = TableTruth(self.kafka)
         self.key_hashes: list[str] = []
+        self.meant: dict[bytes, Meant] = {}
+        self.reasons: dict[tuple[str, Content], str] = {}  # that letters must give, by topic and record
+        self.snapshots: list[Snapshot] = []
+        self.voided = 0  # how often all copies of Redis were thrown away
         self.lives: dict[str, Any] = {}
         self.happened: Counter[str] = Counter()
+        self.mending = Mending(self.loop, self.trace, self.happened, self._restart)
         self._born: defaultdict[str, int] = defaultdict(int)
         self._kinds: dict[str, tuple[Callable[..., Any], Group | None]] = {}
         self._fates = self.random("fates")
         self.weather.strikes = self._strike
+
+    def _hazards(self) -> frozenset[Hazard]:
+        """Each is drawn from its own stream, so that a new one leaves the others as they were."""
+        if self.scenario.hazards is not None:
+            return self.scenario.hazards
+        return frozenset(each for each in Hazard if each not in AWAITS and self.random(each).random() < HAZARD_SHARE)
 
     def random(self, purpose: str) -> Random:
         """A stream of its own for each purpose, so that a change to one leaves the others as they were."""
@@ -131,8 +152,37 @@ class World:
         for group in {id(group): group for _, group in self._kinds.values() if group}.values():
             self.loop.later(1.0, group.rebalance)
 
+    def _restart(self, kind: str) -> None:
+        """People restart all processes whose names begin so."""
+        for life in list(self.lives.values()):
+            if life.name.startswith(kind) and life.state is not State.DEAD:
+                self.trace.say(life.name, "is restarted")
+                self._bury(life)
+
+    def void_copies(self) -> None:
+        """People throw all copies of Redis away: they hold what is true no more."""
+        self.snapshots.clear()
+        self.voided += 1
+
+    def flush(self) -> None:
+        """Redis loses everything."""
+        self.trace.say("DISASTER", "FLUSHALL")
+        self._redis_is_lost()
+        self.redis.flush()
+
+    def fail_over(self, replica: Snapshot) -> None:
+        """Redis goes back in time."""
+        self.trace.say("DISASTER", "failover to an older replica")
+        self._redis_is_lost()
+        self.redis.fail_over(replica)
+
+    def _redis_is_lost(self) -> None:
+        self.mending.mend_all()
+        self.shown.lost(self.redis.readable(names.SHARDS))
+
     def leap(self, seconds: float) -> None:
         """Hours or days pass, while all machines sleep. What is on its way to Stripe arrives before."""
+        self.mending.mend_all()
         self.trace.say("DISASTER", f"{seconds / 3600:.1f} hours pass")
         self.network.deliver_now(Server.STRIPE)
         self.time.leap(seconds)

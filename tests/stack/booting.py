@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from local.stack.probes import Answer, ask
+from local.stack.probes import ProbeAnswer, ask
 from tests.support.eventually import eventually
 
 BOOT_SECONDS = 150.0  # longer than its own deadline: the machine may be busy
@@ -90,7 +90,7 @@ class RunningStack:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def usage(self, key: str) -> Answer:
+    def usage(self, key: str) -> ProbeAnswer:
         """The API's answer to the key's holder."""
         url = f"{self.env['BILLING_API_URL']}/api/billing/usage"
         return ask(url, {"Authorization": f"Bearer {key}"})

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.servers.process import Command, ServerProcess
-from local.stack.boot import DEADLINE_SECONDS, Boot, Start, Step
+from local.stack.boot import STUCK_SECONDS, Boot, BootStep, Start
 from local.stack.errors import StackError
 from local.stack.supervisor import Service, Supervisor
 
@@ -18,13 +18,15 @@ class Lines:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.statuses: list[str] = []
 
     def line(self, text: str) -> None:
         """Remembers."""
         self.lines.append(text)
 
     def status(self, text: str) -> None:
-        """Not of interest."""
+        """Remembers."""
+        self.statuses.append(text)
 
 
 @pytest.fixture
@@ -35,15 +37,15 @@ def supervisor() -> Iterator[Supervisor]:
     supervisor.stop(lambda: True)
 
 
-def step(name: str, run: Callable[[], str] = str, needs: tuple[str, ...] = ()) -> Step:
+def step(name: str, run: Callable[[], str] = str, needs: tuple[str, ...] = ()) -> BootStep:
     """A step."""
-    return Step(name, frozenset(needs), run)
+    return BootStep(name, frozenset(needs), run)
 
 
-def service(name: str, program: str, directory: Path) -> Service:
+def service(name: str, program: str, directory: Path, answers: Callable[[], bool] | None = None) -> Service:
     """A Python program as a service."""
     command = Command([sys.executable, "-c", program], directory / f"{name}.log")
-    return Service(name, lambda: ServerProcess(name, command), tier=0)
+    return Service(name, lambda: ServerProcess(name, command), 0, answers)
 
 
 def never() -> bool:
@@ -78,7 +80,7 @@ def test_a_service_counts_once_it_answers(supervisor: Supervisor, tmp_path: Path
     program = f"import pathlib, time; pathlib.Path({str(ready)!r}).touch(); time.sleep(600)"
     seen: list[bool] = []
     tasks = [
-        Start(service("one", program, tmp_path), frozenset(), ready.exists),
+        Start(service("one", program, tmp_path, ready.exists), frozenset()),
         step("after", lambda: str(seen.append(ready.exists())), ("one",)),
     ]
     assert Boot(tasks, supervisor, Lines()).run(never)
@@ -98,19 +100,35 @@ def test_a_failing_step_ends_it(supervisor: Supervisor) -> None:
 
 def test_a_service_that_keeps_ending_ends_it(supervisor: Supervisor, tmp_path: Path) -> None:
     """With the end of its log."""
-    failing = service("one", "import sys; sys.exit('no licence')", tmp_path)
+    failing = service("one", "import sys; sys.exit('no licence')", tmp_path, never)
     with pytest.raises(StackError, match=r"(?s)one does not come up.*no licence"):
-        Boot([Start(failing, frozenset(), never)], supervisor, Lines()).run(never)
+        Boot([Start(failing, frozenset())], supervisor, Lines()).run(never)
 
 
-def test_a_deadline_ends_it(supervisor: Supervisor, tmp_path: Path) -> None:
+def test_what_does_not_get_on_ends_it(supervisor: Supervisor, tmp_path: Path) -> None:
     """With the log of what is late, and of what that needs."""
     silent = service("one", "import time; print('thinking', flush=True); time.sleep(600)", tmp_path)
     log = tmp_path / "one.log"
-    clock = iter(lambda: DEADLINE_SECONDS * 2 if log.exists() and log.read_text() else 0.0, None)
+    clock = iter(lambda: STUCK_SECONDS * 2 if log.exists() and log.read_text() else 0.0, None)
     tasks = [Start(silent, frozenset()), step("ready", lambda: str(threading.Event().wait(30)), ("one",))]
     with pytest.raises(StackError, match=r"(?s)ready.*thinking"):
         Boot(tasks, supervisor, Lines(), now=lambda: next(clock)).run(never)
+
+
+def test_what_gets_on_may_take_its_time(supervisor: Supervisor) -> None:
+    """Given a step whose words change, however long it takes as a whole, it is waited for, and its words are shown."""
+    clock, over = [0.0], threading.Event()
+    display = Lines()
+
+    def now() -> float:
+        clock[0] += STUCK_SECONDS / 4
+        if clock[0] > 20 * STUCK_SECONDS:
+            over.set()
+        return clock[0]
+
+    slow = BootStep("count", frozenset(), lambda: str(over.wait(30)), progress=lambda: f"{clock[0]:.0f} counted")
+    assert Boot([slow], supervisor, display, now=now).run(never)
+    assert any("0 %, waiting for count (" in line and "counted)" in line for line in display.statuses)
 
 
 def test_it_is_given_up_when_asked(supervisor: Supervisor) -> None:

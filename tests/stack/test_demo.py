@@ -17,8 +17,7 @@ from metering.api_key import is_well_formed
 from metering.event import UsageEvent, read_event
 from metering.meters import BY_INDEX
 from metering.period import period_containing
-from producers.emitter import UsageEmitter
-from producers.settings import EmitterSettings
+from telephony_billing_producers import EmitterSettings, UsageEmitter
 from tests.producers.conftest import UsageTopic
 
 END_OF_MONTH = 1_764_547_199  # 2025-11-30T23:59:59Z

@@ -1,5 +1,6 @@
 """A whole stack without a demo, as its user meets it. All tests share one."""
 
+import json
 import os
 import signal
 import stat
@@ -13,8 +14,8 @@ import pytest
 from local.stack.probes import is_there
 from local.stack.settings import settings_of
 from metering.api_key import key_hash
-from ops.settings import TableSettings
-from ops.table_log import write_records
+from ops.logs.settings import TableSettings
+from ops.logs.table_log import write_records
 from runtime.topics import TopicNames
 from tests.stack.booting import RunningStack, running
 from tests.support.eventually import eventually
@@ -81,7 +82,7 @@ def test_a_revoked_key_opens_nothing(stack: RunningStack) -> None:
     assert line.endswith("second")
     stack.said("keys", "revoke", line.split()[0])
     assert stack.usage(by_hash).status == 401
-    assert stack.billing("keys", "revoke", by_key).returncode == 1
+    assert stack.billing("keys", "revoke", by_key).returncode == 0  # a key that is not known can be revoked as well
 
 
 def test_a_tombstone_takes_effect_within_two_seconds(stack: RunningStack) -> None:
@@ -138,6 +139,14 @@ def test_a_killed_service_is_restarted_on_its_port(stack: RunningStack, name: st
     stack.said("emit", "--account", f"acct_{name}", "--meter", "sms.send")
     eventually(lambda: stack.total(key, "sms.send") == 1, AFTER_A_FAULT_SECONDS, "the event's count")
     assert stack.env == env
+
+
+def test_a_worker_has_a_health_page(stack: RunningStack) -> None:
+    """Nobody could see that it hangs otherwise."""
+    kept = json.loads((stack.directory / "kept.json").read_text())
+    for name in ("aggregator-1", "stripe-sync-1"):
+        page = f"http://127.0.0.1:{kept['ports'][name]}/healthz"
+        eventually(lambda page=page: is_there(page), AFTER_A_FAULT_SECONDS, page)
 
 
 def test_one_stack_per_directory(stack: RunningStack) -> None:

@@ -6,9 +6,17 @@ import pytest
 
 from local.stack.directory import Kept
 from local.stack.errors import StackError
-from local.stack.plan import StackOptions, StackPlan, check_options, plan_stack, service_environment
+from local.stack.plan import (
+    StackOptions,
+    StackPlan,
+    asked_partitions,
+    check_options,
+    plan_stack,
+    service_environment,
+)
 from local.stack.settings import settings_of
 from runtime.settings import KafkaSettings, StripeSettings
+from stripe_sync.settings import StripeSyncSettings
 
 KEPT = Kept(namespace="ours", partitions=12)
 PORTS = {"kafka": 1, "kafka-controller": 2, "redis": 3, "stripe-double": 4, "api": 5}
@@ -30,7 +38,7 @@ def test_everything_is_embedded_unless_named() -> None:
     assert empty.env["BILLING_API_URL"] == empty.api_url == "http://127.0.0.1:5"
     assert empty.env["BILLING_NAMESPACE"] == "ours"
     assert empty.env["BILLING_PARTITIONS"] == "12"
-    assert empty.env["BILLING_PUSH_INTERVAL_SECONDS"] == "5"
+    assert settings_of(StripeSyncSettings, empty.env).push_interval_seconds == 5
 
 
 def test_named_servers_are_used() -> None:
@@ -66,6 +74,13 @@ def test_the_environment_goes_before_the_defaults() -> None:
     env = plan(BILLING_NAMESPACE="theirs", BILLING_PARTITIONS="3", BILLING_PUSH_INTERVAL_SECONDS="60").env
     assert (env["BILLING_NAMESPACE"], env["BILLING_PARTITIONS"]) == ("theirs", "3")
     assert env["BILLING_PUSH_INTERVAL_SECONDS"] == "60"
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "abc", "1.5", "1001"])
+def test_a_number_of_partitions_that_cannot_be_is_refused(text: str) -> None:
+    """Before anything is kept of it."""
+    with pytest.raises(StackError, match="BILLING_PARTITIONS"):
+        asked_partitions({"BILLING_PARTITIONS": text})
 
 
 def test_a_service_sees_the_plan_and_nothing_else_of_ours() -> None:

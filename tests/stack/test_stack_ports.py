@@ -2,11 +2,14 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from local.servers.ports import PortTakenError, free_port, free_ports
+from local.stack import port_choice
 from local.stack.errors import StackError
+from local.stack.held_ports import HeldPorts
 from local.stack.port_choice import VARIABLES, choose_ports
 
 
@@ -23,6 +26,13 @@ def test_each_server_gets_its_own() -> None:
     ports = choose_ports({}, {})
     assert set(ports) == set(VARIABLES)
     assert len(set(ports.values())) == len(VARIABLES)
+
+
+def test_each_worker_gets_one_for_its_health_page() -> None:
+    """Beside the servers', and the same at the next start."""
+    ports = choose_ports({}, {}, ["aggregator-1", "stripe-sync-1"])
+    assert len(set(ports.values())) == len(VARIABLES) + 2
+    assert choose_ports({}, ports, ["aggregator-1", "stripe-sync-1"]) == ports
 
 
 def test_kept_ports_are_kept_if_free(taken: int) -> None:
@@ -57,3 +67,23 @@ def test_two_servers_cannot_share_one() -> None:
     port = str(free_port())
     with pytest.raises(StackError, match=port):
         choose_ports({"BILLING_KAFKA_PORT": port, "BILLING_REDIS_PORT": port}, {})
+
+
+def test_well_known_ports_are_taken_where_they_are_free(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where clients look first; not one that somebody listens on, nor one that another stack has just chosen."""
+    first, second = free_ports(2)
+    monkeypatch.setattr(port_choice, "WELL_KNOWN", {"kafka": first, "api": second, "redis": taken})
+    ports = choose_ports({}, {}, take=lambda port: port != second)
+    assert ports["kafka"] == first
+    assert ports["api"] != second
+    assert ports["redis"] != taken
+
+
+def test_a_port_is_held_by_one_stack(tmp_path: Path) -> None:
+    """Two that start at the same moment do not both have it; another one is free."""
+    assert HeldPorts(tmp_path).take(9092)
+    first = HeldPorts(tmp_path)
+    assert first.take(9092)
+    second = HeldPorts(tmp_path)
+    assert not second.take(9092)
+    assert second.take(9093)

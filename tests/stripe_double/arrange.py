@@ -22,14 +22,15 @@ def advance(double: Served, seconds: float) -> None:
     double.control("clock", {"advance": seconds})
 
 
-def customer(client: stripe.StripeClient, **params: Any) -> str:
+def customer(client: stripe.StripeClient, **more: Any) -> str:
     """A new customer's id."""
+    params: Any = more
     return client.v1.customers.create(params or None).id
 
 
 def meter(client: stripe.StripeClient, event_name: str = "sms.send", formula: str = "sum", **more: Any) -> str:
     """A new meter's id."""
-    params = {"display_name": event_name, "event_name": event_name, "default_aggregation": {"formula": formula}}
+    params: Any = {"display_name": event_name, "event_name": event_name, "default_aggregation": {"formula": formula}}
     return client.v1.billing.meters.create(params | more).id
 
 
@@ -47,11 +48,10 @@ def rfc3339(seconds: float) -> str:
 def metered_price(client: stripe.StripeClient, interval: str = "month") -> str:
     """A new price's id, metered by a new meter."""
     product = client.v1.products.create({"name": "Telephony"}).id
-    return client.v1.prices.create(
-        {
-            "currency": "usd",
-            "product": product,
-            "unit_amount_decimal": "0.75",
-            "recurring": {"interval": interval, "usage_type": "metered", "meter": meter(client)},
-        }
-    ).id
+    params: Any = {
+        "currency": "usd",
+        "product": product,
+        "unit_amount_decimal": "0.75",
+        "recurring": {"interval": interval, "usage_type": "metered", "meter": meter(client)},
+    }
+    return client.v1.prices.create(params).id

@@ -38,6 +38,12 @@ def description() -> Schema | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
+def _described() -> Schema:
+    known = description()
+    assert known is not None
+    return known
+
+
 def problems(exchange: Exchange) -> Iterator[str]:
     """What Stripe's description has against an exchange; requests are held to it only when they were accepted."""
     operation = _operation(exchange)
@@ -59,7 +65,7 @@ def operation_of(exchange: Exchange) -> str | None:
 
 def _events(answer: Any) -> Iterator[Schema]:
     """The v2 events in an answer, but for what all events have."""
-    common = description()["components"]["schemas"]["v2.core.event"]["properties"].keys() - {"type"}
+    common = _described()["components"]["schemas"]["v2.core.event"]["properties"].keys() - {"type"}
     if not isinstance(answer, dict):
         return
     for each in answer["data"] if isinstance(answer.get("data"), list) else [answer]:
@@ -103,7 +109,7 @@ def _answer_schema(exchange: Exchange, operation: Schema) -> Schema:
     if exchange.path.startswith("/v2/"):
         code = json.loads(exchange.answer)["error"]["code"]
         named = f"v2.error.{code}"
-        name = named if named in description()["components"]["schemas"] else "v2.error"
+        name = named if named in _described()["components"]["schemas"] else "v2.error"
         return {"$ref": f"#/components/schemas/{name}"}
     return {"$ref": "#/components/schemas/error"}
 
@@ -116,7 +122,7 @@ def _complaints(exchange: Exchange, which: str, schema: Schema, instance: Any) -
 
 @cache
 def _components() -> Schema:
-    return {name: _closed(name, _converted(schema)) for name, schema in description()["components"]["schemas"].items()}
+    return {name: _closed(name, _converted(schema)) for name, schema in _described()["components"]["schemas"].items()}
 
 
 def _closed(name: str, schema: Schema) -> Schema:

@@ -14,8 +14,8 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.stripe.app import create_app
-from local.stripe.clock import Clock
-from local.stripe.store import Store
+from local.stripe.clock import StripeClock
+from local.stripe.store import StripeStore
 from local.stripe.wire import SeverableProtocol
 from tests.support.eventually import eventually
 
@@ -89,7 +89,15 @@ class Host:
         """Serve in a thread."""
         self._loop = asyncio.new_event_loop()
         server = uvicorn.Server(
-            uvicorn.Config(self, host="127.0.0.1", port=0, log_level="warning", lifespan="off", http=SeverableProtocol)
+            uvicorn.Config(
+                self,
+                host="127.0.0.1",
+                port=0,
+                log_level="warning",
+                lifespan="off",
+                http=SeverableProtocol,
+                date_header=False,
+            )
         )
         thread = threading.Thread(target=self._loop.run_until_complete, args=(server.serve(),))
         thread.start()
@@ -104,8 +112,8 @@ class Host:
     @contextmanager
     def serving(self) -> Iterator[Served]:
         """Serve a fresh double with an empty state in memory."""
-        store = Store()
-        app = create_app(store, Clock())
+        store = StripeStore()
+        app = create_app(store, StripeClock())
         recorder = Recorder(app)
         self._app = recorder
         yield Served(self.url, recorder.exchanges)

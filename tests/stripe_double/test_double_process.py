@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import stripe
 
-from local.stripe.events import EventLog, Usage, totals
-from local.stripe.store import Store
+from local.stripe.events import EventLog, MeteredUsage, totals
+from local.stripe.store import StripeStore
 from tests.support.eventually import eventually
 
 from .arrange import DAY, NOON, customer, event, meter
@@ -82,12 +82,12 @@ def test_what_a_killed_stream_had_taken_is_there_and_reported(tmp_path: Path) ->
 
 def test_a_file_from_before_the_sums_is_summed_up(tmp_path: Path) -> None:
     """Usage that an earlier version had accepted is in the totals."""
-    store = Store(tmp_path / "state.db")
-    EventLog(store, livemode=False).append(Usage("one", "sms.send", "mtr_x", "cus_x", 0, 7), received=0)
+    store = StripeStore(tmp_path / "state.db")
+    EventLog(store, livemode=False).append(MeteredUsage("one", "sms.send", "mtr_x", "cus_x", 0, 7), received=0)
     store.connection.execute("DELETE FROM sums")
     store.close()
 
-    reopened = Store(tmp_path / "state.db")
+    reopened = StripeStore(tmp_path / "state.db")
     assert totals(reopened) == [("cus_x", "sms.send", 1, 7)]
     reopened.close()
 

@@ -45,6 +45,7 @@ USED = {
     "PostPrices",
     "PostProducts",
     "PostSubscriptions",
+    "PostSubscriptionsSubscriptionExposedId",
     "PostV2BillingMeterEventSession",
     "PostV2BillingMeterEventStream",
     "PostV2BillingMeterEvents",
@@ -93,6 +94,7 @@ class TestContract:
         client.v1.billing.meters.event_summaries.list(mtr.id, span)
         client.v1.billing.meters.retrieve(mtr.id)
         subscription = client.v1.subscriptions.create({"customer": cus, "items": [{"price": price}]})
+        client.v1.subscriptions.update(subscription.id, {"pause_collection": {"behavior": "void"}})
         client.v1.billing_portal.sessions.create({"customer": cus})
         client.v1.billing_portal.configurations.list()
         for lists in (client.v1.customers, client.v1.prices, client.v1.products, client.v1.subscriptions):

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 import httpx
 
 from ledger.script import Script, Store
-from stripe_sync.log import Entry, PushLog
+from stripe_sync.push_log.log import PushLog, PushLogBounds, Read
 
 T = TypeVar("T")
 
@@ -41,15 +41,19 @@ class InterceptedLog:
     def __init__(self, log: PushLog, intercept: Intercept) -> None:
         self._log, self._intercept = log, intercept
 
-    async def append(self, shard: int, value: bytes) -> None:
-        """Appends."""
-        await self._intercept("log append", lambda: self._log.append(shard, value))
+    def name(self, shard: int) -> str:
+        """Topic and partition."""
+        return self._log.name(shard)
 
-    async def bounds(self, shard: int) -> tuple[int, int]:
+    async def append(self, shard: int, value: bytes) -> int:
+        """Appends."""
+        return await self._intercept("log append", lambda: self._log.append(shard, value))
+
+    async def bounds(self, shard: int) -> PushLogBounds:
         """The bounds."""
         return await self._intercept("log bounds", lambda: self._log.bounds(shard))
 
-    async def read(self, shard: int, start: int, end: int) -> list[Entry]:
+    async def read(self, shard: int, start: int, end: int) -> Read:
         """Reads."""
         return await self._intercept("log read", lambda: self._log.read(shard, start, end))
 

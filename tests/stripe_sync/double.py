@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -10,25 +10,31 @@ import httpx
 import stripe
 
 from local.stripe.app import create_app
-from local.stripe.clock import Clock as DoubleClock
+from local.stripe.clock import StripeClock
 from local.stripe.events import totals
-from local.stripe.store import Store
+from local.stripe.store import StripeStore
 from runtime.clock import Clock
-from stripe_sync.meters import create_missing, list_meters
+from stripe_sync.stripe_api.meter_ids import KnownMeterIds
+from stripe_sync.stripe_api.meters import create_missing, list_meters
 from tests.stripe_double.exchanges import Recorder
 
 from .calls import Intercept, InterceptedHttp, undisturbed
 
 KEY = "sk_test_double"
 URL = "http://stripe.double"
-_PREPARED = Store()
+_PREPARED = StripeStore()
+
+
+def known(meter_ids: Mapping[str, str]) -> KnownMeterIds:
+    """Meters of one id each."""
+    return KnownMeterIds({name: (meter_id,) for name, meter_id in meter_ids.items()})
 
 
 @dataclass
 class Double:
     """A double with the catalogue's meters."""
 
-    store: Store
+    store: StripeStore
     recorder: Recorder
     meter_ids: dict[str, str] = field(default_factory=dict)
 
@@ -75,8 +81,8 @@ class Double:
 @contextmanager
 def running_double(clock: Clock) -> Iterator[Double]:
     """An empty double whose time is the test's."""
-    store = Store()
-    wall = DoubleClock(wall=lambda: clock.now_ms() / 1000)
+    store = StripeStore()
+    wall = StripeClock(wall=lambda: clock.now_ms() / 1000)
     try:
         yield Double(store, Recorder(create_app(store, wall)))
     finally:

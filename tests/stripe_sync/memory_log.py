@@ -3,35 +3,58 @@
 from collections import defaultdict
 
 from runtime.clock import Clock
-from stripe_sync.log import Entry
+from stripe_sync.push_log.log import Entry, PushLogBounds, Read
 
 PAGE = 3  # records of one read: small, so that reading takes several
 
 
 class MemoryPushLog:
-    """One list of records per shard."""
+    """A list per shard: records, and None at offsets of which no reader is shown anything."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._entries: defaultdict[int, list[Entry]] = defaultdict(list)
+        self.ahead_ms = 0  # of the broker's clock
+        self._entries: defaultdict[int, list[Entry | None]] = defaultdict(list)
         self._earliest: defaultdict[int, int] = defaultdict(int)
+        self._held: dict[int, int] = {}
 
-    async def append(self, shard: int, value: bytes) -> None:
+    def name(self, shard: int) -> str:
+        """Of no topic."""
+        return f"memory-{shard}"
+
+    async def append(self, shard: int, value: bytes) -> int:
         """At once."""
         self.land(shard, value)
+        return len(self._entries[shard]) - 1
 
-    async def bounds(self, shard: int) -> tuple[int, int]:
-        """The earliest offset and the end."""
-        return self._earliest[shard], len(self._entries[shard])
+    async def bounds(self, shard: int) -> PushLogBounds:
+        """The earliest offset and the ends."""
+        high = len(self._entries[shard])
+        return PushLogBounds(self._earliest[shard], self._held.get(shard, high), high)
 
-    async def read(self, shard: int, start: int, end: int) -> list[Entry]:
-        """Up to `PAGE` records."""
-        return self._entries[shard][start:end][:PAGE]
+    async def read(self, shard: int, start: int, end: int) -> Read:
+        """Up to `PAGE` offsets."""
+        page = self._entries[shard][start : min(end, self._held.get(shard, end))][:PAGE]
+        return Read([entry for entry in page if entry is not None], start + len(page))
 
-    def land(self, shard: int, value: bytes) -> None:
+    def land(self, shard: int, value: bytes | None) -> None:
         """A record arrives, now or late."""
         entries = self._entries[shard]
-        entries.append(Entry(len(entries), self._clock.now_ms(), value))
+        entries.append(Entry(len(entries), self._clock.now_ms() + self.ahead_ms, value))
+
+    def skip(self, shard: int, offsets: int = 1) -> None:
+        """What no reader is shown: a transaction's end, or what it wrote before it was aborted."""
+        self._entries[shard] += [None] * offsets
+
+    def hold(self, shard: int) -> None:
+        """Somebody's transaction begins: nothing from here on can be read."""
+        self._held[shard] = len(self._entries[shard])
+        self.skip(shard)
+
+    def let_go(self, shard: int) -> None:
+        """It is aborted."""
+        del self._held[shard]
+        self.skip(shard)
 
     def truncate(self, shard: int, end: int) -> None:
         """Loses the tail, as no log of a sound cluster does."""
@@ -43,4 +66,4 @@ class MemoryPushLog:
 
     def entries(self, shard: int = 0) -> list[Entry]:
         """All records."""
-        return list(self._entries[shard])
+        return [entry for entry in self._entries[shard] if entry is not None]

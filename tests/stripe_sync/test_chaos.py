@@ -15,7 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ledger.state import Log, read_state
 from local.servers.redis import RedisServer
-from stripe_sync.ownership import RETRIABLE
+from runtime.retrying import RETRIABLE
 from stripe_sync.tasks import end_tasks
 from tests.ledger_push.counts import HOUR, NOON
 from tests.support.eventually import eventually_async

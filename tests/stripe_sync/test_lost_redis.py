@@ -14,8 +14,8 @@ from tests.ledger_push.counts import HOUR
 from tests.support.eventually import eventually_async
 
 from .calls import undisturbed
+from .push_log.test_log_faults import kept_running
 from .test_crashes import usage
-from .test_log_faults import kept_running
 from .world import World, a_world, running
 
 T = TypeVar("T")

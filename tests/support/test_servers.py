@@ -11,6 +11,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
 from tests.support import docker_engine
+from tests.support.eventually import eventually
 from tests.support.servers import choose
 
 
@@ -69,7 +70,8 @@ def test_the_chosen_kafka_works(kafka_bootstrap: str, kafka_admin: KafkaAdminCli
     """A topic can be made and seen through the address that the tests are given."""
     kafka_admin.create_topics([NewTopic(f"{topic_prefix}a", num_partitions=2, replication_factor=1)])
     with KafkaAdminClient(bootstrap_servers=kafka_bootstrap) as other:
-        assert f"{topic_prefix}a" in other.list_topics()
+        # The controller answers before the broker that is asked has heard of the topic.
+        eventually(lambda: f"{topic_prefix}a" in other.list_topics(), what="the topic to be seen")
 
 
 def test_the_chosen_redis_works(redis_url: str, redis_prefix: str) -> None:

@@ -38,8 +38,8 @@ export class Client {
   }
 
   /** A file: its bytes, never kept. */
-  async download(path, type) {
-    const answer = await this.#ask(path, { headers: { Accept: type } });
+  async download(path) {
+    const answer = await this.#ask(path, {});
     return read(answer.blob());
   }
 

@@ -14,6 +14,12 @@ const time = date({ hour: "2-digit", minute: "2-digit", timeZoneName: "short" })
 
 export const units = (count) => number.format(count);
 export const shortUnits = (count) => compact.format(count);
+
+const LONG = 100_000_000; // from nine digits on a number does not fit beside its name on a phone
+const shortened = new Intl.NumberFormat(undefined, { notation: "compact", minimumFractionDigits: 2, maximumFractionDigits: 2, roundingMode: "trunc" });
+
+/** A total where there is little room: the whole number, or a short form of it, never rounded up. */
+export const fittingUnits = (count) => (count < LONG ? number.format(count) : shortened.format(count));
 export const dayName = (day) => weekday.format(day);
 export const timeOfDay = (moment) => time.format(moment);
 export const shortDay = (day) => dayMonth.format(day);

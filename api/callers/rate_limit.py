@@ -1,0 +1,48 @@
+"""How often one key may be used: fixed windows, and the headers that tell a client where it stands.
+
+The headers are those of the IETF's draft-ietf-httpapi-ratelimit-headers-10.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from api.http.problems import ProblemCode, ProblemError
+from ledger.callers import CallerWindow
+
+WINDOW_SECONDS = 60
+POLICY = "RateLimit-Policy"
+STANDING = "RateLimit"
+RATE_HEADERS: dict[str, Any] = {
+    POLICY: {"description": "How many requests per window of how many seconds", "schema": {"type": "string"}},
+    STANDING: {"description": "How many requests are left, for how many seconds", "schema": {"type": "string"}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most `requests` of a key in each window; 0: as many as it likes."""
+
+    requests: int
+    now: Callable[[], float]
+
+    def window(self) -> tuple[int, CallerWindow]:
+        """Now, in Unix seconds, and the window that it lies in."""
+        now = int(self.now())
+        return now, CallerWindow.at(now, WINDOW_SECONDS)
+
+    def headers(self, uses: int, seconds_left: int) -> dict[str, str]:
+        """What to tell a key's user of this window.
+
+        Raises:
+            ProblemError: `rate_limited`: the key has been used too often.
+        """
+        if not self.requests:
+            return {}
+        standing = {
+            POLICY: f'"key";q={self.requests};w={WINDOW_SECONDS}',
+            STANDING: f'"key";r={max(self.requests - uses, 0)};t={seconds_left}',
+        }
+        if uses > self.requests:
+            raise ProblemError(ProblemCode.RATE_LIMITED, headers={**standing, "Retry-After": str(seconds_left)})
+        return standing

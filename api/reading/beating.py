@@ -1,0 +1,21 @@
+"""Says in Redis that an API process is there, so that `billing status` sees when none is."""
+
+import asyncio
+import logging
+
+from redis.exceptions import RedisError
+
+from ledger.beats import BEAT_SECONDS, beat
+from ledger.shard import Ledger
+
+log = logging.getLogger(__name__)
+
+
+async def keep_beating(ledger: Ledger) -> None:
+    """Beats until cancelled; what Redis does not take is said again at the next beat."""
+    while True:
+        try:
+            await beat(ledger.shard(0))
+        except (RedisError, OSError, TimeoutError) as error:
+            log.debug("not beaten, once more in %g s: %s", BEAT_SECONDS, error)
+        await asyncio.sleep(BEAT_SECONDS)

@@ -1,0 +1,67 @@
+"""What Stripe's subscriptions say of an account whose customer is named: its anchor, and since when usage is billed."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import stripe
+
+from metering.account import Account
+from metering.rfc3339 import from_unix
+from ops.accounts.plan import AccountSubscription
+from ops.accounts.subscriptions import subscriptions_of
+from runtime.settings import StripeSettings
+from stripe_sync.stripe_api.client import make_client
+
+LATER = "set the account again once it has, or name --anchor and --subscription-start"
+
+
+class Learnt(NamedTuple):
+    """Fields of `Account` that were not known; and what a person should know, None for nothing."""
+
+    facts: dict[str, int]
+    note: str | None = None
+
+
+class Untold(NamedTuple):
+    """Why a customer's subscriptions can't be had; `unknown`: Stripe says that there is no such customer."""
+
+    why: str
+    unknown: bool = False
+
+
+async def ask_stripe(settings: StripeSettings, customer: str) -> list[AccountSubscription] | Untold:
+    """The customer's subscriptions, or why they can't be had."""
+    if not settings.stripe_api_key.get_secret_value():
+        return Untold("BILLING_STRIPE_API_KEY is not set")
+    try:
+        return await subscriptions_of(make_client(settings), customer)
+    except stripe.StripeError as error:
+        return Untold(" ".join(str(error).split()), unknown=error.code == "resource_missing")
+
+
+def learnt(found: Sequence[AccountSubscription] | Untold, known: Account) -> Learnt:
+    """What to add to an account's facts; what is known stays.
+
+    Args:
+        found: its customer's subscriptions, or why they can't be had.
+        known: the account, its customer included.
+    """
+    if isinstance(found, Untold) and found.unknown:
+        return Learnt({}, f"Stripe knows no customer {known.customer}, and will bill none of its usage: check the id")
+    if known.anchor is not None and known.subscription_start is not None:
+        return Learnt({})
+    if isinstance(found, Untold):
+        return Learnt({}, f"anchor and start were not looked up at Stripe ({found.why}): {_unknown(known)}")
+    if not found:
+        return Learnt({}, f"customer {known.customer} has no subscription at Stripe: {_unknown(known)}; {LATER}")
+    anchors = sorted({each.anchor for each in found})
+    if len(anchors) > 1 or not all(each.monthly for each in found):
+        what = f"several anchors ({', '.join(map(from_unix, anchors))})" if len(anchors) > 1 else "none that is monthly"
+        return Learnt({}, f"the subscriptions of {known.customer} have {what}: {_unknown(known)}; name --anchor")
+    facts = {"anchor": anchors[0], "subscription_start": min(each.start for each in found)}
+    return Learnt({name: value for name, value in facts.items() if getattr(known, name) is None})
+
+
+def _unknown(known: Account) -> str:
+    periods = "periods are UTC calendar months, and " if known.anchor is None else ""
+    return f"{periods}usage before the subscription would be sent to Stripe, which bills none of it"

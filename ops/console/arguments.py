@@ -1,0 +1,34 @@
+"""What options and arguments are written like, and what a person is told who writes them otherwise."""
+
+import re
+
+from metering import rfc3339
+from metering.limits import ACCOUNT_PATTERN
+from ops.console.errors import OpsError
+
+_ACCOUNT = re.compile(ACCOUNT_PATTERN)
+_TIME = re.compile(rfc3339.PATTERN)
+
+
+def check_account_id(account: str) -> None:
+    """Refuses what the platform would reject.
+
+    Raises:
+        OpsError: it is no account id.
+    """
+    if not _ACCOUNT.fullmatch(account):
+        raise OpsError(f"{account!r} is not an account id: use 1 to 128 of A-Z a-z 0-9 _ . : -")
+
+
+def parse_time(option: str, text: str) -> int:
+    """Unix seconds of an option's RFC 3339 text.
+
+    Raises:
+        OpsError: it is not written so.
+    """
+    if not _TIME.fullmatch(text):
+        raise OpsError(f"{option} {text!r} is not RFC 3339: write a time as 2025-01-15T00:00:00Z")
+    try:
+        return rfc3339.to_unix(text)
+    except ValueError as error:
+        raise OpsError(f"{option} {text!r}: {error}") from error

@@ -1,0 +1,56 @@
+"""Where the folded state is, and the logs that it is folded from."""
+
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ledger.redis_store import RedisStore
+from ledger.shard import Ledger
+from local.stack.settings import settings_of
+from ops.console.errors import OpsError
+from ops.console.target import KAFKA, REDIS, find_env
+from ops.logs.reader import LogReader
+from runtime.redis import connect
+from runtime.settings import KafkaSettings, RedisSettings
+from runtime.topics import TopicNames
+
+
+class LedgerSettings(KafkaSettings, RedisSettings):
+    """What the commands that look after the state are told from outside."""
+
+
+def ledger_settings(directory: Path | None, *, redis_prefix: str | None = None) -> LedgerSettings:
+    """The settings of a stack's directory or of the environment.
+
+    Args:
+        directory: as `find_env` takes it.
+        redis_prefix: another copy of the state than the one that the settings name.
+    """
+    env = dict(find_env(directory, os.environ, KAFKA, REDIS))
+    if redis_prefix is not None:
+        env["BILLING_REDIS_PREFIX"] = redis_prefix
+    return settings_of(LedgerSettings, env)
+
+
+@asynccontextmanager
+async def open_ledger(settings: LedgerSettings) -> AsyncIterator[Ledger]:
+    """The shards, until the end of the context."""
+    client = connect(settings)
+    try:
+        yield Ledger(RedisStore(client), settings.redis_prefix, settings.partitions)
+    finally:
+        await client.aclose()
+
+
+def chosen_shards(settings: LedgerSettings, reader: LogReader, shards: Iterable[int] | None) -> list[int]:
+    """The shards that were named, or all: one for each partition of the usage log, those that were added included.
+
+    Raises:
+        OpsError: there is no such shard.
+    """
+    every = {*range(settings.partitions), *reader.partitions(TopicNames(settings.topic_prefix).usage)}
+    chosen = set(shards or every)
+    if unknown := chosen - every:
+        raise OpsError(f"there is no shard {min(unknown)}: shards are 0 to {max(every)}")
+    return sorted(chosen)

@@ -1,0 +1,37 @@
+"""Publish billable telephony usage so that none is lost: a Kafka producer with a spool on disk."""
+
+from ._in_flight import Delivery, Outcome
+from .aio import AsyncDelivery, AsyncUsageEmitter
+from .emitter import UsageEmitter
+from .errors import (
+    InvalidEventError,
+    SpoolClosedError,
+    SpoolError,
+    SpoolFullError,
+    SpoolLockedError,
+)
+from .numbers import NumberService
+from .protocol import Emitter
+from .settings import EmitterSettings
+from .signals import exit_on_sigterm
+from .sms import SmsService
+from .voice import VoiceService
+
+__all__ = [
+    "AsyncDelivery",
+    "AsyncUsageEmitter",
+    "Delivery",
+    "Emitter",
+    "EmitterSettings",
+    "InvalidEventError",
+    "NumberService",
+    "Outcome",
+    "SmsService",
+    "SpoolClosedError",
+    "SpoolError",
+    "SpoolFullError",
+    "SpoolLockedError",
+    "UsageEmitter",
+    "VoiceService",
+    "exit_on_sigterm",
+]

@@ -1,0 +1,229 @@
+"""Building one usage event: CloudEvents 1.0, structured JSON, refused here if the platform would reject it.
+
+A record that breaks a bound would end as a dead letter and never be billed, so the caller hears of it before
+anything is sent. The bounds are the platform's own (`contract.py`); what differs is the clock: the platform
+compares `time` with the record's append time, the producer with its own.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from . import contract
+from .errors import InvalidEventError
+
+Extra = Mapping[str, str | int | bool]
+
+CONTENT_TYPE = b"application/cloudevents+json"
+"""CloudEvents 1.0, Kafka protocol binding, section 3.3: what marks a record's value as structured JSON."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ACCOUNT = re.compile(contract.ACCOUNT_PATTERN)
+# CloudEvents 1.0, "Type System": a String has no control characters; a surrogate by itself is not Unicode text.
+_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_EXTENSION_NAME = re.compile(r"[a-z0-9]{1,20}")
+_CORE_ATTRIBUTES = frozenset(
+    {"specversion", "id", "source", "type", "subject", "time", "data", "datacontenttype", "dataschema"}
+)
+_INT32 = range(-(2**31), 2**31)
+
+
+class UsageRecord(NamedTuple):
+    """One Kafka record: the account id, by which it is partitioned, and the event as UTF-8 JSON."""
+
+    key: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageEvent:
+    """One billable action, in the words of CloudEvents.
+
+    Attributes:
+        meter: the event's `type`, one of the catalogue's meter names.
+        account: the event's `subject`: who is billed.
+        id: with `source`, meter and account, the event's identity: a second event with the same four is a duplicate.
+        source: which service, as a URI reference such as `/voice/eu-1`.
+        time: when the action happened, with an offset from UTC; sent in UTC to the millisecond.
+        quantity: units of the meter; 0 for an action that is told of and not billed.
+        extra: CloudEvents extension attributes; the platform keeps them in the log and ignores them.
+    """
+
+    meter: str
+    account: str
+    id: str
+    source: str
+    time: datetime
+    quantity: int = 1
+    extra: Extra | None = None
+
+
+def build_record(event: UsageEvent, now: float) -> UsageRecord:
+    """The Kafka record of an event.
+
+    Args:
+        event: the billable action.
+        now: Unix seconds, standing for the append time that the record is about to get.
+
+    Raises:
+        InvalidEventError: the event breaks a bound.
+    """
+    now_ms = int(now * 1000)
+    _check_meter(event.meter, now_ms)
+    _check_account(event.account)
+    _check_text("id", event.id)
+    _check_text("source", event.source)
+    quantity = _whole(event.quantity)
+    _check_time(event.time, now_ms)
+    attributes: dict[str, object] = {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": event.source,
+        "type": event.meter,
+        "subject": event.account,
+        "time": _rfc3339(event.time),
+        "data": {"quantity": quantity},
+    }
+    if event.extra:
+        _check_extra(event.extra)
+        attributes.update(event.extra)
+    value = json.dumps(attributes, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    if len(value) > contract.MAX_RECORD_BYTES:
+        raise InvalidEventError(
+            f"the event is {len(value)} bytes; at most {contract.MAX_RECORD_BYTES}: shorten its extra attributes"
+        )
+    return UsageRecord(event.account.encode(), value)
+
+
+class RecordMaker:
+    """Makes records of what an emitter is given, with its clock and its source of ids."""
+
+    def __init__(self, clock: Callable[[], float], new_id: Callable[[], str]) -> None:
+        self._clock = clock
+        self._new_id = new_id
+
+    def make(
+        self,
+        meter: str,
+        account: str,
+        *,
+        source: str,
+        id: str | None,  # noqa: A002 - CloudEvents' name for it
+        quantity: int,
+        time: datetime | None,
+        extra: Extra | None,
+    ) -> UsageRecord:
+        """The record; see `UsageEmitter.emit` for the arguments and errors."""
+        now = self._clock()
+        event = UsageEvent(
+            meter=meter,
+            account=account,
+            id=self._new_id() if id is None else id,
+            source=source,
+            time=datetime.fromtimestamp(now, UTC) if time is None else time,
+            quantity=quantity,
+            extra=extra,
+        )
+        return build_record(event, now)
+
+
+def random_id() -> str:
+    """An id for an action that has none."""
+    return str(uuid.uuid4())
+
+
+def action_id(text: str) -> str:
+    """The id that an action already has, such as a call's or a message's.
+
+    Raises:
+        InvalidEventError: it has none. A made-up one would bill the action again whenever it is reported again.
+    """
+    _check_text("id", text)
+    return text
+
+
+def joined_id(*parts: str) -> str:
+    """The id of an action that is named by several things: two different lists of parts never give the same id.
+
+    Raises:
+        InvalidEventError: a part is no text, or empty; or all together are too long.
+    """
+    for part in parts:
+        _check_text("a part of the id", part)
+    return action_id(":".join(part.replace("%", "%25").replace(":", "%3A") for part in parts))
+
+
+def _check_meter(name: str, now_ms: int) -> None:
+    counts_since_ms = contract.METERS.get(name)
+    if counts_since_ms is None:
+        raise InvalidEventError(f"meter {name!r} does not exist: use one of {', '.join(contract.METERS)}")
+    if now_ms < counts_since_ms:
+        since = _rfc3339(_EPOCH + timedelta(milliseconds=counts_since_ms))
+        raise InvalidEventError(f"meter {name!r} counts from {since} on: emit the event after that")
+
+
+def _check_account(account: str) -> None:
+    if not isinstance(account, str) or not _ACCOUNT.fullmatch(account):
+        raise InvalidEventError(
+            f"account {account!r} is not an account id: use 1 to {contract.MAX_ACCOUNT_LENGTH} of A-Z a-z 0-9 _ . : -"
+        )
+
+
+def _check_text(attribute: str, text: str) -> None:
+    if not isinstance(text, str) or not text:
+        raise InvalidEventError(f"{attribute} must be a text that is not empty, not {text!r}")
+    if len(text) > contract.MAX_ID_LENGTH:
+        raise InvalidEventError(
+            f"{attribute} has {len(text)} characters; at most {contract.MAX_ID_LENGTH}: send a digest of it instead"
+        )
+    if _NOT_TEXT.search(text):
+        raise InvalidEventError(f"{attribute} {text!r} holds a control character: remove it")
+
+
+def _whole(quantity: float) -> int:
+    is_number = isinstance(quantity, int | float) and not isinstance(quantity, bool)
+    if is_number and 0 <= quantity <= contract.MAX_QUANTITY and quantity == int(quantity):
+        return int(quantity)
+    raise InvalidEventError(
+        f"quantity {quantity!r} is not a whole number from 0 to {contract.MAX_QUANTITY}: "
+        "split a larger one over several events, and credit in Stripe what was billed too much"
+    )
+
+
+def _check_time(time: datetime, now_ms: int) -> None:
+    if not isinstance(time, datetime) or time.utcoffset() is None:
+        raise InvalidEventError(f"time {time!r} has no offset from UTC: pass an aware datetime")
+    # Whole seconds, as the platform reads them.
+    late_ms = now_ms - (time - _EPOCH) // timedelta(seconds=1) * 1000
+    if late_ms > contract.MAX_PAST_MS:
+        raise InvalidEventError(
+            f"time {time.isoformat()} is more than {contract.MAX_PAST_MS // 86_400_000} days ago, which Stripe no "
+            "longer takes: bill it by hand, or emit it with the time at which it became known"
+        )
+    if -late_ms > contract.MAX_FUTURE_MS:
+        raise InvalidEventError(
+            f"time {time.isoformat()} is more than {contract.MAX_FUTURE_MS // 60_000} minutes ahead: "
+            "check this machine's clock, or emit the event when it happens"
+        )
+
+
+def _check_extra(extra: Extra) -> None:
+    for name, content in extra.items():
+        if not isinstance(name, str) or not _EXTENSION_NAME.fullmatch(name) or name in _CORE_ATTRIBUTES:
+            raise InvalidEventError(
+                f"extra attribute {name!r}: a CloudEvents extension is named by 1 to 20 of a-z 0-9, "
+                "and not as an attribute that the event already has"
+            )
+        if isinstance(content, str):
+            if _NOT_TEXT.search(content):
+                raise InvalidEventError(f"extra attribute {name!r} holds a control character: remove it")
+        elif not isinstance(content, int) or content not in _INT32:
+            raise InvalidEventError(f"extra attribute {name!r} must be a text, a bool or a 32-bit int, not {content!r}")
+
+
+def _rfc3339(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

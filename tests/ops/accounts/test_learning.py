@@ -1,0 +1,52 @@
+"""What Stripe says of an account whose customer is named."""
+
+import pytest
+
+from metering.account import Account
+from ops.accounts.learning import Learnt, Untold, learnt
+from ops.accounts.plan import AccountSubscription
+
+ANCHOR, START = 1_736_899_200, 1_734_220_815
+ONE = AccountSubscription("sub_1", "cus_1", None, ANCHOR, START, monthly=True)
+NEW = Account(customer="cus_1")
+
+
+@pytest.mark.parametrize(
+    ("found", "known", "facts"),
+    [
+        ([ONE], NEW, {"anchor": ANCHOR, "subscription_start": START}),
+        ([ONE], NEW.model_copy(update={"anchor": 7}), {"subscription_start": START}),
+        ([ONE], NEW.model_copy(update={"subscription_start": 7}), {"anchor": ANCHOR}),
+        ([ONE, ONE._replace(start=START - 5)], NEW, {"anchor": ANCHOR, "subscription_start": START - 5}),
+        ([], Account(customer="cus_1", anchor=1, subscription_start=2), {}),
+    ],
+)
+def test_what_is_not_known_is_taken(found: list[AccountSubscription], known: Account, facts: dict[str, int]) -> None:
+    """What is known stays; of several subscriptions the first one's start."""
+    assert learnt(found, known) == Learnt(facts)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Untold("a network error"), "were not looked up at Stripe (a network error)"),
+        ([], "customer cus_1 has no subscription at Stripe"),
+        ([ONE, ONE._replace(anchor=ANCHOR + 60)], "have several anchors (2025-01-15T00:00:00Z, 2025-01-15T00:01:00Z)"),
+        ([ONE._replace(monthly=False)], "have none that is monthly"),
+    ],
+)
+def test_what_can_not_be_told_is_said(found: list[AccountSubscription] | Untold, said: str) -> None:
+    """With what it means: usage that Stripe takes and nobody is billed for."""
+    facts, note = learnt(found, NEW)
+    assert facts == {}
+    assert note is not None
+    assert said in note
+    assert "periods are UTC calendar months, and usage before the subscription would be sent to Stripe" in note
+
+
+@pytest.mark.parametrize("known", [NEW, Account(customer="cus_1", anchor=1, subscription_start=2)])
+def test_a_customer_that_stripe_does_not_know_is_said(known: Account) -> None:
+    """Whatever else is known of the account."""
+    facts, note = learnt(Untold("No such customer: 'cus_1'", unknown=True), known)
+    assert facts == {}
+    assert note == "Stripe knows no customer cus_1, and will bill none of its usage: check the id"

@@ -1,0 +1,11 @@
+"""Most of this room is tried on a push log whose past the test writes."""
+
+import pytest
+
+from tests.ops.push_log_house import PushLogHouse
+
+
+@pytest.fixture
+def house(push_log_house: PushLogHouse) -> PushLogHouse:
+    """The room's."""
+    return push_log_house
