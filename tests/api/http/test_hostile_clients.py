@@ -163,7 +163,7 @@ OF_A_CUSTOMER = {
     "many tags": ("/api/billing/usage", "If-None-Match: " + '"a",' * (LONG // 4), {200}),
     "many meters": (ONE_DAY + "&meter=sms.send" * (LONG_LINE // 17), "X: y", {422}),
     "many unknown meters": (ONE_DAY + "&meter=x" * (LONG_LINE // 10), "X: y", {422}),
-    "many parameters": (ONE_DAY + "&a=b" * (LONG_LINE // 6), "X: y", {200}),
+    "many parameters": (ONE_DAY + "&a=b" * (LONG_LINE // 6), "X: y", {422}),
     "a long date": ("/api/billing/usage/daily?end=1&start=" + "1" * (LONG_LINE - 50), "X: y", {422}),
 }
 
