@@ -88,7 +88,7 @@ def _record(  # noqa: PLR0913, PLR0917 - by position, for each event: keywords w
     extra: Extra | None,
     now: float,
 ) -> UsageRecord:
-    """The record; happened now when `time` is None. It writes the JSON by itself: an encoder costs as much as all checks."""
+    """The record; it happened now when `time` is None. Encoding all of it would cost as much as the checks."""
     now_ms = int(now * 1000)
     _check_meter(meter, now_ms)
     _check_account(account)
