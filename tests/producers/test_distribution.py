@@ -38,7 +38,7 @@ def example(tmp_path: Path, bootstrap: str, prefix: str = "") -> str:
     text = readme_example()
     assert ADDRESS in text
     text = text.replace(ADDRESS, f'bootstrap_servers="{bootstrap}", topic_prefix="{prefix}", connect_timeout_seconds=5')
-    return text.replace("/var/spool/usage", str(tmp_path / "spool"))
+    return text.replace("usage-spool", str(tmp_path / "spool"))
 
 
 def test_the_wheel_holds_one_package(wheel: Path) -> None:
