@@ -10,7 +10,8 @@ from tests.docs.pages import name, tokens
 RUN = frozenset({"sh", "python", "js"})
 READ = frozenset({"text", "json", "csv", "mermaid"})
 RULES = frozenset({"kafka", "redis", "stripe"})  # of docs/security.md, which tests/security reads
-_NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
+_MARK = re.compile(r"<!-- (not run|needs): (.+) -->")
+_PROGRAMS = {"js": "node"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Block:
         file: the second word: the file that a reader saves it as.
         text: what stands between the fences.
         not_run: why it is not run, from the comment before it; None where it is.
+        needs: a program that not every machine has, from the comment before it, or by the language; else empty.
     """
 
     page: Path
@@ -32,6 +34,7 @@ class Block:
     file: str
     text: str
     not_run: str | None
+    needs: str
 
     @property
     def runs(self) -> bool:
@@ -45,11 +48,11 @@ class Block:
 
 def blocks_of(page: Path) -> Iterator[Block]:
     """All of a page, in order, indented ones too."""
-    reason = None
+    marks: dict[str, str] = {}
     for token in tokens(page):
         if token.type in {"fence", "code_block"}:
             language, _, file = token.info.strip().partition(" ")
             line = token.map[0] + 1 if token.map else 0
-            yield Block(page, line, language, file, token.content, reason)
-        said = _NOT_RUN.search(token.content) if token.type == "html_block" else None
-        reason = said[1] if said else None
+            needs = marks.get("needs", _PROGRAMS.get(language, ""))
+            yield Block(page, line, language, file, token.content, marks.get("not run"), needs)
+        marks = dict(_MARK.findall(token.content)) if token.type == "html_block" else {}

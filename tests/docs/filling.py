@@ -51,9 +51,11 @@ def table(stack: Stack) -> dict[str, str]:
         "http://127.0.0.1:8080": env["BILLING_API_URL"],
         "127.0.0.1:9092": env["BILLING_KAFKA_BOOTSTRAP_SERVERS"],
     }
-    return {f"<{name}>": value for name, value in placeholders.items()} | addresses | {
-        port: str(free_port()) for port in PORTS
-    }
+    return (
+        {f"<{name}>": value for name, value in placeholders.items()}
+        | addresses
+        | {port: str(free_port()) for port in PORTS}
+    )
 
 
 def fill(text: str, filled: dict[str, str]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from local.servers.kafka_files import default_cache
 from tests.docs.blocks import Block
 from tests.docs.filling import fill
 from tests.docs.output import differs
@@ -22,6 +23,7 @@ ENDED_BY_CTRL_C = {0, 130, -signal.SIGINT}
 YES = "y\n" * 10
 PROGRAMS = {"python": "python", "js": "node"}
 ENDINGS = {"python": ".py", "js": ".mjs"}
+_OWN_PYTEST = {"PYTEST_ADDOPTS": f"-c {os.devnull}", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # not this run's
 OWN = {".local", ".git", ".pytest_cache"}
 
 
@@ -34,7 +36,9 @@ def make_checkout(directory: Path, stack: Path) -> Path:
             (checkout / entry.name).symlink_to(entry)
     if not (checkout / ".venv").exists():
         (checkout / ".venv").symlink_to(sys.prefix)
-    (checkout / ".local").symlink_to(stack)
+    (checkout / ".local").mkdir()
+    (checkout / ".local" / "stack.json").symlink_to(stack / "stack.json")
+    (checkout / ".local" / "cache").symlink_to(default_cache())
     return checkout
 
 
@@ -66,6 +70,8 @@ class Reader:
         text = fill(block.text, self._filled)
         if block.file:
             (self._checkout / block.file).write_text(text)
+        elif block.needs and shutil.which(block.needs) is None:
+            self._said = None
         elif block.runs:
             self._said = self._type(block, text) if block.language == "sh" else self._run(block, text)
             return
@@ -83,8 +89,6 @@ class Reader:
             assert process.wait(COMMAND_SECONDS) in ENDED_BY_CTRL_C, f"{command}: {log.read_text()}"
 
     def _run(self, block: Block, text: str) -> str:
-        if shutil.which(PROGRAMS[block.language], path=self._env["PATH"]) is None:
-            return ""
         file = self._checkout / f"block{ENDINGS[block.language]}"
         file.write_text(text)
         return self._shell(block, f"{PROGRAMS[block.language]} {file.name}")
@@ -137,4 +141,4 @@ class Reader:
         site = str(self._checkout / "site")
         pip = {"PIP_TARGET": site, "PIP_UPGRADE": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0"}
         path = os.pathsep.join((str(self._checkout / ".venv" / "bin"), clean["PATH"]))
-        return clean | dict(env) | pip | {"PATH": path, "PYTHONPATH": site, "PYTHONUNBUFFERED": "1"}
+        return clean | dict(env) | pip | {"PATH": path, "PYTHONPATH": site, "PYTHONUNBUFFERED": "1"} | _OWN_PYTEST
