@@ -58,7 +58,7 @@ class Reader:
         """Begins a page."""
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Leaves nothing behind."""
         for _, process, _ in self._staying:
             if process.poll() is None:
