@@ -19,6 +19,7 @@ TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MUL
 METRIC = re.compile(r"(?:Counter|Gauge|Histogram)\(\s*\"(\w+)\"")
 SETTING = re.compile(r"\bBILLING_[A-Z0-9_]*[A-Z0-9]\b")
 WORKERS = ("aggregator", "runtime", "stripe_sync")
+OPTION = re.compile(r"^(--[a-z-]+)")
 IN_MESSAGES = re.compile(r"`(billing [a-z][^`\n]*)`")
 
 
@@ -52,6 +53,15 @@ def _command(word: str) -> Any:
     return typer.main.get_command(import_module(COMMANDS[word][0]).app)
 
 
+def _all_options() -> set[str]:
+    known: set[str] = set()
+    commands = [_command(word) for word in COMMANDS]
+    for command in commands:
+        commands += command.commands.values() if isinstance(command, TyperGroup) else ()
+        known |= _options(command)
+    return known
+
+
 def _words(command: str) -> list[str]:
     try:
         return shlex.split(command, comments=True)
@@ -81,6 +91,14 @@ def test_messages_name_commands_that_are_there() -> None:
 
     assert len(named) > 50
     assert faults == []
+
+
+def test_options_are_somebodys() -> None:
+    """Given a page for operators, when it names an option by itself, then a command has it."""
+    pages = [page for page in PAGES if page.parent.name == "operating"]
+    named = {(name(page), option) for page in pages for text in spans(page) for option in OPTION.findall(text)}
+
+    assert [each for each in sorted(named) if each[1] not in _all_options()] == []
 
 
 def test_settings_are_there() -> None:
