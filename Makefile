@@ -70,8 +70,8 @@ chaos: install ## the real stack under load while its parts are killed and froze
 outages: install ## Redis and Kafka away for a whole minute, as production sits it out: some minutes
 	OUTAGE_SECONDS=60 $(BIN)/pytest tests/aggregator/test_process_outages.py --timeout 600 $(ARGS)
 
-test-sdks: install ## events as CloudEvents' SDKs write them; brings and builds them, Go's too, in .local/sdks
-	BUILD_SDKS=1 $(BIN)/pytest tests/sdks --timeout 600 $(ARGS)
+test-sdks: install ## other languages: SDKs' events, generated clients, Stripe's own mock; brings and builds them in .local
+	BUILD_SDKS=1 $(BIN)/pytest -n 2 --dist loadfile tests/sdks tests/clients tests/stripe_mock --timeout 600 $(ARGS)
 
 test-containers: install ## the tests of the container images
 	$(BIN)/pytest tests/containers $(ARGS)
