@@ -41,7 +41,7 @@ check: install ## style, types, import contracts
 	$(BIN)/deptry .  # what is imported is declared, and the other way round
 
 test: install ## the whole test suite, over three processes; ARGS="tests/ledger -n 0" and others
-	PYTHONHASHSEED=0 $(BIN)/pytest -n 3 --dist loadfile $(ARGS)  # so that a seed of the simulation replays
+	PYTHONHASHSEED=0 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)  # a seed of the simulation replays
 
 test-fast: install ## what needs no server, in seconds; ARGS="tests/metering -k period" and others
 	PROPERTY_EXAMPLES=15 $(BIN)/pytest -n 2 --dist loadfile -q -m "not servers" $(or $(ARGS),$(PURE))
