@@ -46,9 +46,25 @@ def links(page: Path) -> Iterator[str]:
                 yield str(target)
 
 
+def spans(page: Path) -> list[str]:
+    """What stands in backticks in a page's text."""
+    return [child.content for token in tokens(page) for child in token.children or () if child.type == "code_inline"]
+
+
+def sources(*endings: str) -> Iterator[Path]:
+    """The checkout's files with these endings, apart from what is installed or made in it."""
+    for entry in sorted(ROOT.iterdir()):
+        if not entry.name.startswith("."):
+            yield from (path for path in (entry, *entry.rglob("*")) if path.name.endswith(endings) and _ours(path))
+
+
 def name(page: Path) -> str:
     """From the repository's root on."""
     return str(page.relative_to(ROOT))
+
+
+def _ours(path: Path) -> bool:
+    return path.is_file() and "node_modules" not in path.parts
 
 
 def _text(heading: Token) -> str:

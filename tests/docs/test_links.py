@@ -1,18 +1,17 @@
 """Every link of the documents, and every page that a message of the product names, is there, and so is its anchor."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from metering.troubles.catalogue import TROUBLES
 from metering.troubles.names import Trouble
-from tests.docs.pages import PAGES, ROOT, anchors, links, name
+from tests.docs.pages import PAGES, ROOT, anchors, links, name, sources
 
 MENTIONED = re.compile(r"\bdocs/[\w./-]+?\.md(?:#[\w-]+)?")
 ELSEWHERE = re.compile(r"[a-z]+:")
-WRITTEN = ("*.py", "*.lua", "*.md", "*.toml", "*.yml", "*.json", "*.html", "*.js", "Makefile", "Dockerfile")
+WRITTEN = (".py", ".lua", ".md", ".toml", ".yml", ".json", ".html", ".js", "Makefile", "Dockerfile")
 
 
 def fault(target: str, base: Path) -> str | None:
@@ -26,12 +25,6 @@ def fault(target: str, base: Path) -> str | None:
     return None
 
 
-def files() -> list[Path]:
-    """All files that may name a document."""
-    listed = subprocess.run(["git", "ls-files", *WRITTEN], cwd=ROOT, capture_output=True, text=True, check=True)
-    return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).is_file()]
-
-
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_link_leads_somewhere(page: Path) -> None:
     """Given a page, when it links to a file or a heading of ours, then there is one."""
@@ -43,7 +36,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 def test_every_page_that_is_named_exists() -> None:
     """Given a message, a comment or a page, when it names a document from the root on, then there is one."""
-    named = {(file, target) for file in files() for target in MENTIONED.findall(file.read_text())}
+    named = {(file, target) for file in sources(*WRITTEN) for target in MENTIONED.findall(file.read_text())}
     faults = [f"{name(file)}: {found}" for file, target in sorted(named) if (found := fault(target, ROOT))]
 
     assert len(named) > 20
