@@ -1,7 +1,7 @@
 """CloudEvents' SDKs of other languages, brought once into `.local/sdks`, and the Kafka records that they make.
 
-Bringing and building them takes minutes: only `make test-sdks` does it, and what it brought is used from then on. A test
-whose language or SDK is not here is skipped with a sentence.
+Bringing and building them takes minutes: only `make test-sdks` does it, and what it brought is used from then on. A
+test whose language or SDK is not here is skipped with a sentence.
 """
 
 import fcntl
