@@ -23,7 +23,5 @@ def test_a_missing_guard_is_noticed(machine: RedisMachine, name: str) -> None:
     """Given the product without one of its guards; then some seed ends in a violation."""
     first = FIRST.get(name, 0)
     with living(name) as scenario:
-        noticed = any(
-            simulate((first + more) % MOST_SEEDS, machine, scenario).violation for more in range(MOST_SEEDS)
-        )
+        noticed = any(simulate((first + more) % MOST_SEEDS, machine, scenario).violation for more in range(MOST_SEEDS))
     assert noticed, f"{MOST_SEEDS} seeds ended well although {name} (stories differ by PYTHONHASHSEED; make test has 0)"
