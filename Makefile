@@ -41,7 +41,7 @@ check: install ## style, types, import contracts
 	$(BIN)/deptry .  # what is imported is declared, and the other way round
 
 test: install ## the whole test suite, over three processes; ARGS="tests/ledger -n 0" and others
-	PYTHONHASHSEED=0 $(BIN)/pytest -n 3 --dist loadfile $(ARGS)  # so that a seed of the simulation replays
+	PYTHONHASHSEED=0 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)  # a seed of the simulation replays
 
 test-fast: install ## what needs no server, in seconds; ARGS="tests/metering -k period" and others
 	PROPERTY_EXAMPLES=15 $(BIN)/pytest -n 2 --dist loadfile -q -m "not servers" $(or $(ARGS),$(PURE))
@@ -70,8 +70,8 @@ chaos: install ## the real stack under load while its parts are killed and froze
 outages: install ## Redis and Kafka away for a whole minute, as production sits it out: some minutes
 	OUTAGE_SECONDS=60 $(BIN)/pytest tests/aggregator/test_process_outages.py --timeout 600 $(ARGS)
 
-test-sdks: install ## events as CloudEvents' SDKs write them; brings and builds them, Go's too, in .local/sdks
-	BUILD_SDKS=1 $(BIN)/pytest tests/sdks --timeout 600 $(ARGS)
+test-sdks: install ## other languages: SDKs' events, generated clients, Stripe's own mock; brings and builds them in .local
+	BUILD_SDKS=1 $(BIN)/pytest -n 2 --dist loadfile tests/sdks tests/clients tests/stripe_mock --timeout 600 $(ARGS)
 
 test-containers: install ## the tests of the container images
 	$(BIN)/pytest tests/containers $(ARGS)

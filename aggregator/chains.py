@@ -118,6 +118,6 @@ class Chains:
 def _stopped(tp: TopicPartition, offset: int, unreadable: UnreadableBatchError) -> ShardStoppedError:
     message = (
         f"{unreadable.at(tp.topic, tp.partition)}. `billing quarantine {tp.partition} {offset} --why ...` passes it by "
-        "(docs/operations.md, A batch that can't be read)"
+        "(docs/operating/unreadable-batches.md)"
     )
     return ShardStoppedError(StopReason.UNREADABLE_BATCH, offset, message, end=unreadable.end)

@@ -82,7 +82,7 @@ def check_mark(topic: str, shard: int, last: Mark, found: LogRecord | None, *, c
 def _what_to_do(shard: int) -> str:
     return (
         "Restore it; or, if what it holds now is all that there is, let the shard fold again from that: "
-        f"`billing rebuild --shard {shard}` (docs/operations.md, A log that is not the one that was folded)"
+        f"`billing rebuild --shard {shard}` (docs/operating/lost-logs.md)"
     )
 
 

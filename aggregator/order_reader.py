@@ -73,7 +73,7 @@ class OrderReader:
             self._met.add(str(fault))
             log.error(
                 "%s. What it orders is not known, and not obeyed; no aggregator can start before it is restored from a "
-                "replica, or from a copy of the broker's disk (docs/operations.md, A batch that can't be read)",
+                "replica, or from a copy of the broker's disk (docs/operating/unreadable-batches.md)",
                 fault,
             )
 

@@ -27,8 +27,7 @@ def ahead_message(log: str, record: LogRecord, now_ms: int) -> str:
         f"hours after now by this machine's clock, {_time(now_ms)}: compare both clocks with a third one. If this "
         "machine's is behind, set it right. If the broker's was ahead, set that right, or more such records follow. "
         f"Counting goes on by itself once it is {_time(record.timestamp - MAX_AHEAD_MS)} here, or at once if "
-        f"`billing quarantine {partition} {record.offset} --why ...` passes it by (docs/operations.md, A record "
-        "from the future)"
+        f"`billing quarantine {partition} {record.offset} --why ...` passes it by (docs/operating/clocks.md)"
     )
 
 

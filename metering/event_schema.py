@@ -1,7 +1,7 @@
 """The usage event as JSON Schema and AsyncAPI documents, for people who publish without our library.
 
 They say what an event's attributes must be. No schema says what depends on the clock (`time`) or on the whole of `data`
-(numbers without a `quantity`); docs/publishing.md does.
+(numbers without a `quantity`); docs/publishing/event.md does.
 """
 
 from typing import Any

@@ -28,8 +28,13 @@ def connected(client: Callable[..., T], settings: KafkaSettings, **options: Any)
         KafkaUnreachableError, TlsFilesError: as `check_kafka`.
         KafkaError: the client meets something else.
     """
-    with ThreadPoolExecutor(1) as apart:  # from the loop that may run here
-        apart.submit(wait_for_kafka, settings).result()
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        wait_for_kafka(settings)
+    else:
+        with ThreadPoolExecutor(1) as apart:  # a thread has at most one running loop; the process waits for this thread
+            apart.submit(wait_for_kafka, settings).result()
     return client(**sync_options(settings), **options)
 
 

@@ -169,7 +169,7 @@ def single_copy_warning(found: list[TopicFound], names: Collection[str]) -> str:
     return (
         f"each record of {', '.join(single)} is on one broker's disk only (replication factor 1): with that disk, or "
         "by a power cut, what was acknowledged can be lost. For more than a trial run three brokers, and set "
-        "BILLING_KAFKA_REPLICATION_FACTOR=3 before the topics are made (docs/operations.md, Before production)"
+        "BILLING_KAFKA_REPLICATION_FACTOR=3 before the topics are made (docs/operating/production.md)"
     )
 
 

@@ -194,7 +194,7 @@ class UsageFold:
             f"sources ({names}), at offset {record.offset} because of {reject.reason} "
             f"({reject.detail[:SHOWN_CHARACTERS]!r}). Is it the aggregator that is wrong? Then mend it, and the shard "
             f"goes on. Are the producers? Then `billing drain {shard} --why ...` lets what is there drain into the "
-            "dead letters (docs/operations.md, A shard that is stopped)",
+            "dead letters (docs/operating/stopped-shards.md)",
         )
 
     def _outgoing(self, batch: UsageBatch) -> list[Message]:

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from metering.troubles.entry import Severity, TroubleEntry, system_entry
 from metering.troubles.names import Trouble
 
-_BILLED = "Accepted, and on no invoice"
-_CUSTOMERS = "Usage that nobody is charged for"
+_BILLED = "not-invoiced.md"
+_CUSTOMERS = "uncharged-usage.md#usage-that-nobody-is-charged-for"
 _LOGS = "look at the logs of the Stripe workers"
-_OPEN = "A transaction that stays open"
-_PARKED = "Rows that wait for a person: billing stripe parked"
-_RECONCILE = "Is what Stripe took also billed? billing stripe reconcile"
-_SERVICES = "Services that are away"
-_SLOW = "A shard that lags"
-_WORKER = "What a Stripe worker says"
+_OPEN = "open-transactions.md"
+_PARKED = "rows.md"
+_RECONCILE = "reconcile.md"
+_SERVICES = "failures.md#services-that-are-away"
+_SLOW = "failures.md#a-shard-that-lags"
+_WORKER = "stripe-worker.md#what-a-stripe-worker-says"
 
 BILLING: Mapping[Trouble, TroubleEntry] = {
     Trouble.PUSH_LOG_NEVER_FOLDED: TroubleEntry(
@@ -102,7 +102,7 @@ BILLING: Mapping[Trouble, TroubleEntry] = {
         Severity.SOON,
         "{buckets} hours of usage of one account and meter are above {bound} units, and are billed",
         "look at what publishes it, and ask the customer",
-        "More usage than anybody thought of",
+        "uncharged-usage.md#more-usage-than-anybody-thought-of",
     ),
     Trouble.CLOCK_SKEW: system_entry(
         Severity.SOON,

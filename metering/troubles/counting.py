@@ -5,29 +5,29 @@ from collections.abc import Mapping
 from metering.troubles.entry import Severity, TroubleEntry, system_entry
 from metering.troubles.names import Trouble
 
-_DRAIN = "Letting it drain: billing drain SHARD --why ..."
-_LETTERS = "Dead letters that grow"
-_LOST = "A log that is not the one that was folded"
-_OPEN = "A transaction that stays open"
-_ORDERS = "Passing it by: billing quarantine PARTITION OFFSET --why ..."
-_REBUILD = "Starting a shard over: billing rebuild"
-_SERVICES = "Services that are away"
-_SLOW = "A shard that lags"
-_STOP = "A shard that is stopped"
-_VERIFY = "Are the counts right? billing verify"
+_DRAIN = "stopped-shards.md#letting-it-drain-billing-drain"
+_LETTERS = "dead-letters.md#dead-letters-that-grow"
+_LOST = "lost-logs.md"
+_OPEN = "open-transactions.md"
+_ORDERS = "stopped-shards.md#passing-it-by-billing-quarantine"
+_REBUILD = "rebuild.md"
+_SERVICES = "failures.md#services-that-are-away"
+_SLOW = "failures.md#a-shard-that-lags"
+_STOP = "stopped-shards.md"
+_VERIFY = "verify.md"
 
 COUNTING: Mapping[Trouble, TroubleEntry] = {
     Trouble.UNREADABLE_BATCH: TroubleEntry(
         Severity.STOPPED,
         "{log} has been stopped for {seconds} by a batch that can't be read",
         "an aggregator that can read it, or billing quarantine {shard} {offset} --why ...",
-        "A batch that can't be read",
+        "unreadable-batches.md",
     ),
     Trouble.APPENDED_AHEAD: TroubleEntry(
         Severity.STOPPED,
         "{log} has been stopped for {seconds} by a record from the future",
         "set the clock that is wrong, or billing quarantine {shard} {offset} --why ...",
-        "A record from the future",
+        "clocks.md",
     ),
     Trouble.REJECTS: TroubleEntry(
         Severity.STOPPED,
@@ -45,7 +45,7 @@ COUNTING: Mapping[Trouble, TroubleEntry] = {
         Severity.STOPPED,
         "{log} has been stopped for {seconds}: Redis throws keys away by itself",
         "set maxmemory-policy noeviction; if it has evicted: billing rebuild {shards}",
-        "A Redis that evicts",
+        "evicting-redis.md",
     ),
     Trouble.STOPPED_OTHERWISE: TroubleEntry(
         Severity.STOPPED,
@@ -153,7 +153,7 @@ COUNTING: Mapping[Trouble, TroubleEntry] = {
         Severity.NOTE,
         "partitions that were added: what lies there is re-routed",
         "nothing",
-        "Partitions that were added",
+        "added-partitions.md",
     ),
     Trouble.DRAINING: TroubleEntry(Severity.NOTE, "rejects drain, as {who} ordered", "nothing", _DRAIN),
 }

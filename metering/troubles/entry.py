@@ -1,11 +1,10 @@
 """A line of the list of what can be wrong: how bad it is, in words, and what mends it."""
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from string import Formatter
 
-DOCS = "docs/operations.md"
+DOCS = "docs/operating"
 
 
 class Severity(StrEnum):
@@ -32,20 +31,20 @@ class TroubleEntry:
         severity: how bad it is.
         says: what is so; it follows "shards 3, 4: " where it is some shards'.
         mend: the command, or what else to do.
-        section: the heading in docs/operations.md under which there is more.
+        more: the page of docs/operating that says more, with an anchor where it is a part of the page.
         of_shards: False for what concerns all of the system, whoever has seen it.
     """
 
     severity: Severity
     says: str
     mend: str
-    section: str
+    more: str
     of_shards: bool = True
 
     @property
     def link(self) -> str:
-        """Where there is more, as Markdown's readers make anchors of headings."""
-        return f"{DOCS}#{anchor(self.section)}"
+        """Where there is more, from the repository's root on."""
+        return f"{DOCS}/{self.more}"
 
     def params(self) -> set[str]:
         """The names in braces, but for the shard."""
@@ -53,11 +52,6 @@ class TroubleEntry:
         return named - {"shard", "shards"}
 
 
-def anchor(heading: str) -> str:
-    """The anchor that GitHub gives a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-
-
-def system_entry(severity: Severity, says: str, mend: str, section: str) -> TroubleEntry:
+def system_entry(severity: Severity, says: str, mend: str, more: str) -> TroubleEntry:
     """A line about what concerns all of the system."""
-    return TroubleEntry(severity, says, mend, section, of_shards=False)
+    return TroubleEntry(severity, says, mend, more, of_shards=False)

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from metering.troubles.entry import Severity, TroubleEntry, system_entry
 from metering.troubles.names import Trouble
 
-_AWAY = "When servers fail: what happens, and in what time"
+_AWAY = "failures.md#when-servers-fail"
 _LOGS = "look at the logs of the Stripe workers"
-_SERVICES = "Services that are away"
-_WORKER = "What a Stripe worker says"
+_SERVICES = "failures.md#services-that-are-away"
+_WORKER = "stripe-worker.md#what-a-stripe-worker-says"
 
 SYSTEM: Mapping[Trouble, TroubleEntry] = {
     Trouble.KAFKA_AWAY: system_entry(

@@ -120,8 +120,7 @@ class PushFolder:
         if result is Readiness.HELD:  # what is behind may be about any row
             self.held = (
                 f"{self._name}: an open transaction holds the push log up at offset {bounds.stable}, and nothing of "
-                "the shard is planned or sent: end its producer, or abort it (docs/operations.md, A transaction that "
-                "stays open)"
+                "the shard is planned or sent: end its producer, or abort it (docs/operating/open-transactions.md)"
             )
             return None
         if result is not Readiness.READY:  # flushed or failed over in between
@@ -205,12 +204,12 @@ class PushFolder:
             raise UnreadablePushLogError(
                 f"{self._name}: the push log's record {entry.offset} can't be read "
                 f"({error.errors(include_url=False)[0]['msg']}): what it claims is unknown. Was it written by a newer "
-                "version? Then run that one here, too (docs/operations.md, A batch that can't be read)"
+                "version? Then run that one here, too (docs/operating/unreadable-batches.md)"
             ) from error
         if answer.verdict is Verdict.DIVERGED:
             raise ShardDivergedError(
                 f"{self._name}: the push log's record {entry.offset} claims more than was counted: the usage log and "
-                "the push log do not belong together (docs/operations.md, A log that is not the one that was folded)"
+                "the push log do not belong together (docs/operating/lost-logs.md)"
             )
         if answer.applied:
             self._fence, self._mark = answer.fence, entry.mark

@@ -131,7 +131,7 @@ class KafkaPushLog:
         if unreadable is not None and not fetched:
             raise UnreadablePushLogError(
                 f"{unreadable.at(self._topic, shard)}: what it tells of rows is unknown. Restore it from a replica, or "
-                "from a copy of the broker's disk (docs/operations.md, A batch that can't be read)"
+                "from a copy of the broker's disk (docs/operating/unreadable-batches.md)"
             )
         position: int = await self._consumer.position(place)
         self._position[shard] = position

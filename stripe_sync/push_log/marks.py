@@ -4,10 +4,7 @@ from metering.counting import Mark
 from stripe_sync.errors import PushLogLostError
 from stripe_sync.push_log.log import PushLogBounds, Read
 
-_WHAT_TO_DO = (
-    "Restore it; without it, what Stripe was told is unknown (docs/operations.md, A log that is not the one that was "
-    "folded)"
-)
+_WHAT_TO_DO = "Restore it; without it, what Stripe was told is unknown (docs/operating/lost-logs.md)"
 
 
 def check_fence(name: str, fence: int, bounds: PushLogBounds) -> None:

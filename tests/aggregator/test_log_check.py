@@ -51,7 +51,7 @@ def test_another_record_at_its_offset_is_an_error_that_says_what_happened(found,
     """Where, and what to do; a key, a value or a time that differs is enough."""
     with pytest.raises(ShardStoppedError, match="truncated or recreated") as error:
         check_mark("usage.events", 3, MARK, found, compacted=compacted)
-    for said in ("usage.events-3", "offset 7", "billing rebuild --shard 3", "docs/operations.md"):
+    for said in ("usage.events-3", "offset 7", "billing rebuild --shard 3", "docs/operating/lost-logs.md"):
         assert said in str(error.value)
 
 

@@ -1,6 +1,6 @@
 """The real process while Redis or Kafka are away, full, or come back with an older state.
 
-It recovers by itself, or ends with 1 within the time that `docs/operations.md` states and the next one recovers;
+It recovers by itself, or ends with 1 within the time of `docs/operating/failures.md`, and the next one recovers;
 totals are exact in the end, and no reader ever sees a smaller one.
 """
 

@@ -1,4 +1,4 @@
-"""What docs/publishing.md shows is what is counted."""
+"""What docs/publishing shows is what is counted."""
 
 import json
 import re
@@ -9,17 +9,17 @@ from metering.reject import RejectReason
 from metering.rfc3339 import to_unix
 from tests.metering.reading import counted
 
-TEXT = (Path(__file__).parents[2] / "docs" / "publishing.md").read_text()
+PUBLISHING = Path(__file__).parents[2] / "docs" / "publishing"
 TIME = to_unix("2026-11-22T17:00:00Z")
 
 
 def examples() -> list[dict[str, str]]:
     """Each example record, by the names that stand before a colon; a line that is indented goes on.
 
-    Records stand in blocks of no language, in the section on records.
+    Records stand in blocks of text.
     """
-    section = TEXT.split("\n## ", 1)[0]
-    blocks = re.findall(r"^```\n(.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
+    page = (PUBLISHING / "event.md").read_text()
+    blocks = re.findall(r"^```text\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
     lines = [re.sub(r"\n +", " ", block).splitlines() for block in blocks]
     return [{name: text.strip() for name, text in (line.split(":", 1) for line in block)} for block in lines]
 
@@ -41,7 +41,8 @@ def test_the_two_example_records_are_the_same_event() -> None:
 
 def test_every_reason_is_in_the_table() -> None:
     """Of those that an event can have."""
-    assert {reason.value for reason in RejectReason} <= set(re.findall(r"`(\w+)`", TEXT))
+    named = re.findall(r"`(\w+)`", (PUBLISHING / "refused.md").read_text())
+    assert {reason.value for reason in RejectReason} <= set(named)
 
 
 def test_the_readme_s_event_is_counted() -> None:

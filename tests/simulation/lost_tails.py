@@ -1,8 +1,8 @@
 """A log loses its acknowledged end (a power cut, an unclean election), and grows again under running processes.
 
 What a shard has folded then lies in no log any more: the shard must stop, and count and bill nothing on. People put it
-right as docs/operations.md says ("A log that is not the one that was folded"): they have a copy with the same offsets,
-or what there is now is all that there is. They are quick: nothing else is lost, and no hours pass, before they have.
+right as docs/operating/lost-logs.md says: they have a copy with the same offsets, or what there is now is all that
+there is. They are quick: nothing else is lost, and no hours pass, before they have.
 """
 
 from collections.abc import Callable

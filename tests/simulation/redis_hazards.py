@@ -39,7 +39,7 @@ def evicts(world: World, random: Random) -> Callable[[], None]:
 
 
 def mend(world: World) -> None:
-    """What docs/operations.md says: the policy is set back, and all shards are rebuilt. No copy is worth more."""
+    """As docs/operating/evicting-redis.md says: the policy is set back, shards are rebuilt. No copy is worth more."""
     world.redis.keep_all()
     world.network.deliver_now(Server.REDIS)
     world.void_copies()

@@ -14,6 +14,7 @@ import pytest
 
 from local.servers.ports import free_ports
 from local.servers.process import Command, ServerProcess
+from tests.sdks.brought import need_leave_to_build
 
 VERSION = "v0.203.0"  # carries the description of API version 2026-08-26.dahlia
 MODULE = f"github.com/stripe/stripe-mock@{VERSION}"
@@ -25,6 +26,7 @@ def stripe_mock() -> Path:
     """The program, built if it is not there yet; skips the test where that can't be done."""
     program = CACHE / "stripe-mock"
     if not program.exists():
+        need_leave_to_build()
         _build(program)
     return program
 

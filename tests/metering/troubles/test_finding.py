@@ -4,7 +4,7 @@ import pytest
 
 from metering.stop import Stop, StopReason
 from metering.troubles.catalogue import TROUBLES
-from metering.troubles.entry import Severity, anchor
+from metering.troubles.entry import Severity
 from metering.troubles.finding import (
     Finding,
     duration,
@@ -127,4 +127,4 @@ def test_an_entry_is_a_sentence_and_what_mends_it(trouble: Trouble) -> None:
 
     assert all(text and "\n" not in text and len(text) <= 100 for text in (entry.says, entry.mend))
     assert not entry.says.endswith(".")
-    assert entry.link == f"docs/operations.md#{anchor(entry.section)}"
+    assert entry.link.startswith("docs/operating/")

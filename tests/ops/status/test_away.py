@@ -24,6 +24,7 @@ from tests.support.eventually import eventually
 from tests.support.stack import BILLING
 
 SOON_SECONDS = 15.0  # of a loaded machine; on an idle one some five
+CTRL_C_SECONDS = 8.0  # of a loaded machine; less than a command waits for a server
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_a_shard_that_is_not_there_ends_the_command() -> None:
 
 
 def test_a_watch_survives_all_of_it_until_ctrl_c(tmp_path: Path) -> None:
-    """And ends with 0."""
+    """And ends with 0, at once: it does not wait for the servers' answers."""
     shown = tmp_path / "shown"
     env = os.environ | env_of(f"127.0.0.1:{free_port()}", f"redis://127.0.0.1:{free_port()}/0")
     with shown.open("w") as output:
@@ -115,7 +116,7 @@ def test_a_watch_survives_all_of_it_until_ctrl_c(tmp_path: Path) -> None:
         eventually(lambda: shown.read_text().count("this needs a person: 2 stop something") >= 2, 60)
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0, shown.read_text()
+        assert process.wait(CTRL_C_SECONDS) == 0, shown.read_text()
     finally:
         process.kill()
         process.wait()

@@ -43,11 +43,11 @@ def test_the_verdict_comes_first_then_each_cause_once() -> None:
         "         that was folded",
         "         usage.events-4 ends at 1000, and 1001 records were folded of it",
         "   mend: put the log back; if there is none: billing rebuild --shard N",
-        "   more: docs/operations.md#a-log-that-is-not-the-one-that-was-folded",
+        "   more: docs/operating/lost-logs.md",
         "",
         "WAITING  shards 0-11: rows are parked (lost): 24",
         "   mend: billing stripe parked",
-        "   more: docs/operations.md#rows-that-wait-for-a-person-billing-stripe-parked",
+        "   more: docs/operating/rows.md",
     ]
 
 
@@ -125,7 +125,7 @@ def test_programs_are_told_everything() -> None:
         "params": {"rows": 4, "reason": "refused"},
         "details": [],
         "mend": "billing stripe parked",
-        "more": "docs/operations.md#rows-that-wait-for-a-person-billing-stripe-parked",
+        "more": "docs/operating/rows.md",
     }
     assert told["shards"][0]["stops"]["usage"]["offset"] == 1001
     assert told["shards"][1]["lag_seconds"] == 4
