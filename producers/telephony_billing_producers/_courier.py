@@ -18,7 +18,7 @@ from ._delivery import AcceptedEvent, Delivery, Outcome
 from ._event import UsageRecord
 from ._handover import Handover
 from ._in_flight import EventsInFlight
-from ._kafka.connection import Answers, KafkaAwayError, KafkaConnection
+from ._kafka.connection import KafkaAnswers, KafkaAwayError, KafkaConnection
 from ._kafka.opening import open_connection
 from ._metrics import EmitterMetrics, Source
 from ._spool.segment import read_segment
@@ -124,7 +124,7 @@ class Courier:
         """The connection that events are sent over; None when they go to the spool."""
         return None if self._refused.is_set() else self._connection
 
-    def _settle(self, connection: KafkaConnection, answers: Answers) -> None:
+    def _settle(self, connection: KafkaConnection, answers: KafkaAnswers) -> None:
         if answers.failure is not None:
             self._note_refused(connection, answers.failure)
         # What somebody else took was spooled meanwhile: it will be acknowledged again, as a duplicate.

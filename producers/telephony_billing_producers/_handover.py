@@ -8,7 +8,7 @@ from collections.abc import Callable
 from threading import Event, Lock, Thread
 
 from ._in_flight import EventsInFlight
-from ._kafka.connection import Answers, KafkaConnection
+from ._kafka.connection import KafkaAnswers, KafkaConnection
 
 GATHER_SECONDS = 0.005
 """Between two hand-overs while events come: a part of what the client waits for more itself."""
@@ -42,7 +42,7 @@ class Handover:
         in_flight: EventsInFlight,
         connection: Callable[[], KafkaConnection | None],
         *,
-        answered: Callable[[KafkaConnection, Answers], None],
+        answered: Callable[[KafkaConnection, KafkaAnswers], None],
         failed: Callable[[KafkaConnection, BaseException], None],
     ) -> None:
         self._in_flight = in_flight

@@ -29,7 +29,7 @@ class KafkaAwayError(Exception):
     """Kafka is away, refuses us or an event, or has no such topic; the message says which."""
 
 
-class Answers(NamedTuple):
+class KafkaAnswers(NamedTuple):
     """What Kafka has said since it was asked last.
 
     Attributes:
@@ -53,7 +53,7 @@ class KafkaConnection(Protocol):
             KafkaAwayError: one was not taken, nor those behind it.
         """
 
-    def poll(self, seconds: float) -> Answers:
+    def poll(self, seconds: float) -> KafkaAnswers:
         """Waits at most so long for an answer, and returns all that there are; for one thread."""
 
     def resend(self, records: Sequence[UsageRecord], patience_seconds: float) -> int | None:

@@ -20,7 +20,7 @@ from .connection import (
     HEADERS,
     LINGER_MS,
     REQUEST_TIMEOUT_MS,
-    Answers,
+    KafkaAnswers,
     KafkaAwayError,
 )
 from .logs import once_a_minute, quiet
@@ -94,7 +94,7 @@ class KafkaPythonConnection:
             for sent in last.values():
                 sent.add_both(self._answer)
 
-    def poll(self, seconds: float) -> Answers:
+    def poll(self, seconds: float) -> KafkaAnswers:
         """See `KafkaConnection.poll`."""
         if seconds:
             self._answered.wait(seconds)
@@ -112,7 +112,7 @@ class KafkaPythonConnection:
                 else:
                     acknowledged.append(event)
                     append_ms = sent.value.timestamp
-        return Answers(acknowledged, append_ms, failure)
+        return KafkaAnswers(acknowledged, append_ms, failure)
 
     def resend(self, records: Sequence[UsageRecord], patience_seconds: float) -> int | None:
         """See `KafkaConnection.resend`."""

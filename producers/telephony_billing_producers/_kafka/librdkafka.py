@@ -19,7 +19,7 @@ from .connection import (
     HEADERS,
     LINGER_MS,
     REQUEST_TIMEOUT_MS,
-    Answers,
+    KafkaAnswers,
     KafkaAwayError,
 )
 from .logs import once_a_minute
@@ -69,13 +69,13 @@ class LibrdkafkaConnection:
         except Exception as error:  # whatever kept it from being sent, the event must not be lost
             raise KafkaAwayError(str(error)) from error
 
-    def poll(self, seconds: float) -> Answers:
+    def poll(self, seconds: float) -> KafkaAnswers:
         """See `KafkaConnection.poll`."""
         with once_a_minute.here():
             self._producer.poll(seconds)
         acknowledged = [self._acknowledged.popleft() for _ in range(len(self._acknowledged))]
         failure = KafkaException(self._failures.popleft()) if self._failures else None
-        return Answers(acknowledged, self._last.timestamp()[1] if acknowledged and self._last else None, failure)
+        return KafkaAnswers(acknowledged, self._last.timestamp()[1] if acknowledged and self._last else None, failure)
 
     def resend(self, records: Sequence[UsageRecord], patience_seconds: float) -> int | None:
         """See `KafkaConnection.resend`."""
