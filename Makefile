@@ -14,7 +14,7 @@ LOCK = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --gene
 	--no-emit-index-url --quiet
 
 .DEFAULT_GOAL = help
-.PHONY: help install up check test test-fast test-one watch coverage format simulate chaos outages test-sdks test-containers bench-counting bench-api bench-billing lock clean
+.PHONY: help install up check test test-fast test-one watch coverage format simulate chaos outages test-sdks test-containers bench-counting bench-api bench-billing bench-producers lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +84,9 @@ bench-api: install ## how fast the API answers, by what FastAPI can; ARGS="--qui
 
 bench-billing: install ## whether Stripe is told exactly, whatever goes wrong, and how fast; ARGS="--quick" and others
 	$(BIN)/python -m bench.billing $(ARGS)
+
+bench-producers: install ## what publishing through the emitter costs, beside bare Kafka clients; ARGS="--quick" and others
+	$(BIN)/python -m bench.producers $(ARGS)
 
 # Beside the system's virtualenv: what it is compared with wants older libraries than it has.
 $(BENCH_STAMP): requirements/bench.lock | $(STAMP)

@@ -11,9 +11,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from . import contract
+from ._rfc3339 import rfc3339, rfc3339_of
 from .errors import InvalidEventError
 
 Extra = Mapping[str, str | int | bool]
@@ -93,15 +95,17 @@ def _record(  # noqa: PLR0913, PLR0917 - by position, for each event: keywords w
     _check_meter(meter, now_ms)
     _check_account(account)
     _check_text("id", id)
-    _check_text("source", source)
+    origin = _origin(source, meter) if source.__class__ is str else _origin.__wrapped__(source, meter)
     whole = _whole(quantity)
     if time is None:
-        time = datetime.fromtimestamp(now, UTC)
+        happened = rfc3339_of(now)
     else:
         _check_time(time, now_ms)
+        happened = rfc3339(time)
+    who = _quoted(account)
     text = (
-        f'{{"specversion":"1.0","id":{_quoted(id)},"source":{_quoted(source)},"type":{_quoted(meter)},'
-        f'"subject":{_quoted(account)},"time":"{_rfc3339(time)}","data":{{"quantity":{whole}}}'
+        f'{{"specversion":"1.0","id":{_quoted(id)},{origin},"subject":{who},'
+        f'"time":"{happened}","data":{{"quantity":{whole}}}'
     )
     if extra:
         _check_extra(extra)
@@ -148,7 +152,8 @@ def action_id(text: str) -> str:
     Raises:
         InvalidEventError: it has none. A made-up one would bill the action again whenever it is reported again.
     """
-    _check_text("id", text)
+    if text.__class__ is not str or not text:  # `emit` checks the rest
+        _check_text("id", text)
     return text
 
 
@@ -168,7 +173,7 @@ def _check_meter(name: str, now_ms: int) -> None:
     if counts_since_ms is None:
         raise InvalidEventError(f"meter {name!r} does not exist: use one of {', '.join(contract.METERS)}")
     if now_ms < counts_since_ms:
-        since = _rfc3339(_EPOCH + timedelta(milliseconds=counts_since_ms))
+        since = rfc3339(_EPOCH + timedelta(milliseconds=counts_since_ms))
         raise InvalidEventError(f"meter {name!r} counts from {since} on: emit the event after that")
 
 
@@ -231,6 +236,7 @@ def _check_extra(extra: Extra) -> None:
             raise InvalidEventError(f"extra attribute {name!r} must be a text, a bool or a 32-bit int, not {content!r}")
 
 
-def _rfc3339(time: datetime) -> str:
-    moment = time if time.tzinfo is UTC else time.astimezone(UTC)
-    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"  # in place of +00:00
+@lru_cache(maxsize=256)  # a service has a few; what is no text may have no hash
+def _origin(source: str, meter: str) -> str:
+    _check_text("source", source)
+    return f'"source":{_quoted(source)},"type":{_quoted(meter)}'

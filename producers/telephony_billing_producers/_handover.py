@@ -4,6 +4,7 @@
 of them, and have the caller wait for the interpreter's lock; several at once cost little more than one.
 """
 
+import time
 from collections.abc import Callable
 from threading import Event, Lock, Thread
 
@@ -11,7 +12,7 @@ from ._in_flight import EventsInFlight
 from ._kafka.connection import KafkaAnswers, KafkaConnection
 
 GATHER_SECONDS = 0.005
-"""Between two hand-overs while events come: a part of what the client waits for more itself."""
+"""Between two rounds while events come: a part of what the client itself waits for more."""
 
 IDLE_SECONDS = 1.0
 """Between two looks while nothing is in flight: librdkafka's log waits for them."""
@@ -81,8 +82,9 @@ class Handover:
                 continue
             try:
                 self._give(connection, MOST_AT_ONCE)
-                answers = connection.poll(0 if self._in_flight.queued else GATHER_SECONDS)
-                self._answered(connection, answers)
+                if not self._in_flight.queued:
+                    time.sleep(GATHER_SECONDS)
+                self._answered(connection, connection.answers())
             except Exception as error:  # the events stay in the table, and go to the spool from there
                 self._failed(connection, error)
                 self._ended.wait(REST_SECONDS)

@@ -47,14 +47,14 @@ class KafkaConnection(Protocol):
     """An open connection. The methods but `send` may be called while another thread is in one of them."""
 
     def send(self, events: Sequence[AcceptedEvent]) -> None:
-        """Hands events over, in this order; `poll` tells what became of them.
+        """Hands events over, in this order; `answers` tells what became of them.
 
         Raises:
             KafkaAwayError: one was not taken, nor those behind it.
         """
 
-    def poll(self, seconds: float) -> KafkaAnswers:
-        """Waits at most so long for an answer, and returns all that there are; for one thread."""
+    def answers(self) -> KafkaAnswers:
+        """All that there are by now; for one thread."""
 
     def resend(self, records: Sequence[UsageRecord], patience_seconds: float) -> int | None:
         """Sends records and waits until Kafka has acknowledged all; returns `append_ms` of the last.

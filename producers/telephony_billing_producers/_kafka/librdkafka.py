@@ -69,10 +69,10 @@ class LibrdkafkaConnection:
         except Exception as error:  # whatever kept it from being sent, the event must not be lost
             raise KafkaAwayError(str(error)) from error
 
-    def poll(self, seconds: float) -> KafkaAnswers:
-        """See `KafkaConnection.poll`."""
+    def answers(self) -> KafkaAnswers:
+        """See `KafkaConnection.answers`."""
         with once_a_minute.here():
-            self._producer.poll(seconds)
+            self._producer.poll(0)
         acknowledged = [self._acknowledged.popleft() for _ in range(len(self._acknowledged))]
         failure = KafkaException(self._failures.popleft()) if self._failures else None
         return KafkaAnswers(acknowledged, self._last.timestamp()[1] if acknowledged and self._last else None, failure)
@@ -122,6 +122,11 @@ class LibrdkafkaConnection:
             self._failures.append(error)
 
 
+def librdkafka_settings(bootstrap_servers: str, options: Mapping[str, object]) -> dict[str, Any]:
+    """What a producer is made with."""
+    return {**_TUNING, **options, **_FIXED, "bootstrap.servers": bootstrap_servers}
+
+
 def open_librdkafka(
     bootstrap_servers: str, topic: str, *, timeout_seconds: float, options: Mapping[str, object]
 ) -> LibrdkafkaConnection:
@@ -130,9 +135,8 @@ def open_librdkafka(
     if taken:
         raise ValueError(f"the emitter sets {', '.join(taken)} itself: leave them out")
     log.addFilter(once_a_minute)
-    settings = {**_TUNING, **options, **_FIXED, "bootstrap.servers": bootstrap_servers, "logger": log}
     try:
-        producer = Producer(settings)
+        producer = Producer(librdkafka_settings(bootstrap_servers, options) | {"logger": log})
     except (KafkaException, TypeError, ValueError) as error:
         raise ValueError(f"librdkafka refuses its options: {error}") from error
     try:
