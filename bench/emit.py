@@ -14,7 +14,7 @@ from metering.partition import partition_of
 from runtime.topics import TopicNames
 
 TICK_SECONDS = 0.002
-LINGER_MS = 20  # as the services' own client does (`telephony_billing_producers._kafka_client`)
+LINGER_MS = 20  # as the services' own client does (`telephony_billing_producers._kafka.connection`)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Publish billable telephony usage so that none is lost: a Kafka producer with a spool on disk."""
 
-from ._in_flight import Delivery, Outcome
+from ._delivery import Delivery, Outcome
 from .aio import AsyncDelivery, AsyncUsageEmitter
 from .emitter import UsageEmitter
 from .errors import (

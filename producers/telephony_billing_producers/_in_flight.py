@@ -1,79 +1,79 @@
-"""The events that were handed to Kafka and that Kafka has not acknowledged yet."""
+"""The events that were accepted for Kafka and that Kafka has not acknowledged yet."""
 
-from collections import OrderedDict
-from concurrent.futures import Future
-from enum import StrEnum
-from itertools import count
+from collections import deque
+from collections.abc import Iterable
 from threading import Lock
-from typing import NamedTuple
 
-from ._event import UsageRecord
-
-
-class Outcome(StrEnum):
-    """Where an event is safe: in Kafka, on every in-sync replica, or on this machine's disk, to be sent later."""
-
-    ACKNOWLEDGED = "acknowledged"
-    SPOOLED = "spooled"
-
-
-Delivery = Future[Outcome]
-
-
-class Pending(NamedTuple):
-    """One unacknowledged event; `since` is a reading of the monotonic clock, `sent` of the emitter's, in seconds."""
-
-    record: UsageRecord
-    delivery: Delivery
-    since: float
-    sent: float
+from ._delivery import AcceptedEvent
 
 
 class EventsInFlight:
-    """A table of unacknowledged events, oldest first, bounded in bytes because kafka-python's buffer is not."""
+    """A table of unacknowledged events, oldest first, bounded in bytes because the clients' buffers are not.
+
+    Those that were not handed to a client yet are a queue as well.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._lock = Lock()
-        self._tokens = count()
-        self._pending: OrderedDict[int, Pending] = OrderedDict()
+        self._events: deque[AcceptedEvent] = deque()  # those that were taken too, until they come first
+        self._queue: deque[AcceptedEvent] = deque()
+        self._waiting = 0
         self._bytes = 0
         self._sealed = False
 
     def __len__(self) -> int:
-        return len(self._pending)
+        return self._waiting
 
-    def __contains__(self, token: int) -> bool:
-        return token in self._pending
+    @property
+    def queued(self) -> int:
+        """How many wait to be handed to a client."""
+        return len(self._queue)
 
-    def add(self, pending: Pending) -> int | None:
-        """Takes an event in; gives its token, or None when the table is full or sealed."""
-        size = len(pending.record.value)
+    def add(self, event: AcceptedEvent) -> bool:
+        """Takes an event in; False when the table is full or sealed."""
+        size = len(event.value)
         with self._lock:
             if self._sealed or self._bytes + size > self._max_bytes:
-                return None
-            token = next(self._tokens)
-            self._pending[token] = pending
+                return False
             self._bytes += size
-            return token
+            self._waiting += 1
+            self._events.append(event)
+            self._queue.append(event)
+            return True
 
-    def take(self, token: int) -> Pending | None:
-        """Takes an event out; None when someone else did. Whoever took it settles its delivery."""
+    def next_to_send(self, most: int) -> list[AcceptedEvent]:
+        """Takes events out of the queue, oldest first; they stay in the table."""
         with self._lock:
-            pending = self._pending.pop(token, None)
-            if pending is not None:
-                self._bytes -= len(pending.record.value)
-            return pending
+            found: list[AcceptedEvent] = []
+            while self._queue and len(found) < most:
+                event = self._queue.popleft()
+                if not event.taken:
+                    found.append(event)
+            return found
 
-    def snapshot(self) -> list[tuple[int, Pending]]:
+    def take(self, events: Iterable[AcceptedEvent]) -> list[AcceptedEvent]:
+        """Takes events out; gives those that nobody else did. Whoever took one settles its delivery."""
+        with self._lock:
+            found = [event for event in events if not event.taken]
+            for event in found:
+                event.taken = True
+                self._bytes -= len(event.value)
+            self._waiting -= len(found)
+            for events_of in (self._events, self._queue):
+                while events_of and events_of[0].taken:
+                    events_of.popleft()
+            return found
+
+    def snapshot(self) -> list[AcceptedEvent]:
         """Every event, oldest first; each stays in the table until it is taken out."""
         with self._lock:
-            return list(self._pending.items())
+            return [event for event in self._events if not event.taken]
 
     def oldest_since(self) -> float | None:
-        """When the oldest event was handed to Kafka, in seconds of the monotonic clock; None when there is none."""
+        """When the oldest event was accepted, in seconds of the monotonic clock; None when there is none."""
         with self._lock:
-            return next(iter(self._pending.values())).since if self._pending else None
+            return self._events[0].since if self._events else None
 
     def seal(self) -> None:
         """Takes no further event."""

@@ -11,9 +11,9 @@ from typing import Self
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from ._delivery import Delivery, Outcome
 from ._event import Extra, RecordMaker, UsageRecord, random_id
 from ._forks import tell_after_fork
-from ._in_flight import Delivery, Outcome
 from .emitter import UsageEmitter
 from .errors import SpoolClosedError, SpoolFullError
 from .settings import EmitterSettings

@@ -11,9 +11,9 @@ from typing import Self
 from prometheus_client import CollectorRegistry
 
 from ._courier import Courier
+from ._delivery import Delivery
 from ._event import Extra, RecordMaker, UsageRecord, random_id
 from ._forks import keep_for_ever, tell_after_fork
-from ._in_flight import Delivery
 from ._metrics import metrics_of
 from .errors import SpoolClosedError
 from .settings import EmitterSettings
@@ -35,7 +35,8 @@ class UsageEmitter:
 
     Raises:
         SpoolLockedError: a thousand other emitters use the spool's directory.
-        ValueError: a Kafka option that kafka-python doesn't take.
+        ValueError: a Kafka option that the client doesn't take.
+        ImportError: the client is librdkafka, and its extra is not installed.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class UsageEmitter:
     def deliver(self, meter: str, record: UsageRecord) -> Delivery:
         """Accepts a record that was made before, as `emit` does; for the emitters of this package."""
         delivery = self._own_courier().deliver(record)
-        self._metrics.emitted.labels(meter).inc()
+        self._metrics.emitted_of(meter).inc()
         return delivery
 
     def flush(self, timeout: float) -> None:

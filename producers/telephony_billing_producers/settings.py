@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ._spool.spool import DEFAULT_MAX_BYTES
 
@@ -16,7 +17,9 @@ class EmitterSettings:
         spool_directory: a directory of this service on this machine, on a disk that outlives its processes. Each
             process takes a slot of its own in it, and sends what dead ones have left in theirs.
         topic_prefix: what stands before every topic's name.
-        kafka_options: further settings of `kafka.KafkaProducer`, such as `security_protocol` and how to log in.
+        client: `kafka-python`; or `librdkafka`, which costs less and needs the extra of that name.
+        kafka_options: further settings of the client, such as how to log in, in its own words: `security_protocol` of
+            `kafka.KafkaProducer`, or `security.protocol` of librdkafka.
         spool_max_bytes: how much may wait on disk for each process. A full spool makes `emit` raise.
         buffer_bytes: how much may be handed to Kafka and unacknowledged; more goes to the spool.
         patience_seconds: how long Kafka may take to acknowledge before an event is spooled.
@@ -27,6 +30,7 @@ class EmitterSettings:
     bootstrap_servers: str
     spool_directory: Path | str
     topic_prefix: str = ""
+    client: Literal["kafka-python", "librdkafka"] = "kafka-python"
     kafka_options: Mapping[str, object] = field(default_factory=dict)
     spool_max_bytes: int = DEFAULT_MAX_BYTES
     buffer_bytes: int = 32 * 1024 * 1024

@@ -9,8 +9,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from ._delivery import Delivery, Outcome
 from ._event import Extra, RecordMaker, random_id
-from ._in_flight import Delivery, Outcome
 from .errors import SpoolClosedError
 from .protocol import Emitter
 

@@ -20,6 +20,8 @@ from tests.support.eventually import eventually
 PARTITIONS = 12
 # Port 1 (tcpmux) is privileged, and nothing listens on it.
 NOWHERE = "127.0.0.1:1"
+BOTH_CLIENTS = pytest.mark.parametrize("client", ["kafka-python", "librdkafka"])
+"""A contract: what holds with one client holds with the other."""
 
 
 class UsageTopic:
@@ -91,7 +93,15 @@ def spool_directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start_emitter(spool_directory: Path, registry: CollectorRegistry) -> Iterator[Callable[..., UsageEmitter]]:
+def client() -> str:
+    """Kafka's client; a test that is about both has it as a parameter: see `BOTH_CLIENTS`."""
+    return "kafka-python"
+
+
+@pytest.fixture
+def start_emitter(
+    spool_directory: Path, registry: CollectorRegistry, client: str
+) -> Iterator[Callable[..., UsageEmitter]]:
     """Makes emitters over the test's spool, by default with Kafka away, and closes them after the test."""
     with ExitStack() as emitters:
 
@@ -103,6 +113,7 @@ def start_emitter(spool_directory: Path, registry: CollectorRegistry) -> Iterato
                 "spool_directory": spool_directory,
                 "connect_timeout_seconds": 0.2,
                 "retry_seconds": 0.05,
+                "client": client,
             }
             emitter = UsageEmitter(EmitterSettings(**(defaults | settings)), registry=own_registry, clock=clock)
             emitters.callback(emitter.close)
@@ -117,6 +128,21 @@ def usage_topic(kafka_bootstrap: str, topic_prefix: str) -> UsageTopic:
     topic = UsageTopic(kafka_bootstrap, topic_prefix)
     topic.create()
     return topic
+
+
+@pytest.fixture
+def start_connected(usage_topic: UsageTopic, start_emitter: Callable[..., UsageEmitter]) -> Callable[..., UsageEmitter]:
+    """Makes emitters to the test's topic."""
+
+    def start(**settings: object) -> UsageEmitter:
+        defaults = {
+            "bootstrap_servers": usage_topic.bootstrap,
+            "topic_prefix": usage_topic.prefix,
+            "connect_timeout_seconds": 10.0,
+        }
+        return start_emitter(**(defaults | settings))
+
+    return start
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from telephony_billing_producers import EmitterSettings, UsageEmitter
 from telephony_billing_producers._clock_skew import skew_seconds
-from tests.producers.conftest import UsageTopic
+from tests.producers.conftest import BOTH_CLIENTS, UsageTopic
 
 
 @pytest.mark.parametrize(
@@ -42,9 +43,10 @@ def test_the_skew_is_never_exaggerated(ahead: float, way: float, part: float, re
     assert abs(ahead - skew) <= way + 1e-3
 
 
+@BOTH_CLIENTS
 @pytest.mark.parametrize(("off", "says"), [(360.0, "360 s ahead of"), (-200.0, "200 s behind")])
 def test_a_clock_that_is_off_is_told_once(
-    log_append_topic: UsageTopic, tmp_path: Path, caplog: pytest.LogCaptureFixture, off: float, says: str
+    log_append_topic: UsageTopic, tmp_path: Path, caplog: pytest.LogCaptureFixture, off: float, says: str, client: Any
 ) -> None:
     """With Kafka acknowledging all the time, nothing else would tell."""
     registry = CollectorRegistry()
@@ -52,6 +54,7 @@ def test_a_clock_that_is_off_is_told_once(
         bootstrap_servers=log_append_topic.bootstrap,
         topic_prefix=log_append_topic.prefix,
         spool_directory=tmp_path,
+        client=client,
         connect_timeout_seconds=10,
     )
     with (

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from telephony_billing_producers import exit_on_sigterm
-from tests.producers.conftest import NOWHERE, UsageTopic, spooled
+from tests.producers.conftest import BOTH_CLIENTS, NOWHERE, UsageTopic, spooled
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -20,12 +20,13 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from telephony_billing_producers import EmitterSettings, UsageEmitter, exit_on_sigterm
 
-bootstrap, prefix, spool, connect = sys.argv[1:]
+bootstrap, prefix, spool, client, connect = sys.argv[1:]
 registry = CollectorRegistry()
 settings = EmitterSettings(
     bootstrap_servers=bootstrap,
     topic_prefix=prefix,
     spool_directory=Path(spool),
+    client=client,
     connect_timeout_seconds=float(connect),
 )
 emitter = UsageEmitter(settings, registry=registry)
@@ -103,12 +104,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture
-def run(spool_directory: Path) -> Run:
+def run(spool_directory: Path, client: str) -> Run:
     """Runs a program that has an emitter over the test's spool."""
 
     def start(program: str, bootstrap: str = NOWHERE, prefix: str = "") -> subprocess.CompletedProcess[str]:
         connect = "0.2" if bootstrap == NOWHERE else "10"
-        command = [sys.executable, "-c", HEAD + program, bootstrap, prefix, str(spool_directory), connect]
+        command = [sys.executable, "-c", HEAD + program, bootstrap, prefix, str(spool_directory), client, connect]
         return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
 
     return start
@@ -119,6 +120,7 @@ def names(directory: Path) -> set[str]:
     return {json.loads(record.value)["id"] for record in spooled(directory)}
 
 
+@BOTH_CLIENTS
 def test_sigterm_loses_nothing(run: Run, usage_topic: UsageTopic) -> None:
     """Everything that was accepted before it arrives, and the process ends as shells expect."""
     done = run(TERMINATED, usage_topic.bootstrap, usage_topic.prefix)
@@ -137,6 +139,7 @@ def test_a_servers_handler_is_left_alone() -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+@BOTH_CLIENTS
 def test_parent_and_child_both_publish(run: Run, usage_topic: UsageTopic, spool_directory: Path) -> None:
     """The child has a connection of its own; the parent's goes on as if nothing had been."""
     done = run(FORKED, usage_topic.bootstrap, usage_topic.prefix)
@@ -151,6 +154,7 @@ def test_parent_and_child_both_publish(run: Run, usage_topic: UsageTopic, spool_
     assert spooled(spool_directory) == []
 
 
+@BOTH_CLIENTS
 def test_a_child_has_a_slot_of_its_own(run: Run, spool_directory: Path) -> None:
     """While Kafka is away."""
     done = run(FORKED_AWAY)
@@ -160,6 +164,7 @@ def test_a_child_has_a_slot_of_its_own(run: Run, spool_directory: Path) -> None:
     assert len(list(spool_directory.glob("slot-*"))) == 2
 
 
+@BOTH_CLIENTS
 def test_a_child_that_emits_nothing_takes_nothing(run: Run, spool_directory: Path) -> None:
     """It may close its copy, and that is closed then; the parent's is not."""
     done = run(FORKED_IDLE)
@@ -179,7 +184,7 @@ def test_an_asyncio_emitter_is_its_parents(run: Run) -> None:
 
 def test_a_dead_parents_slot_is_free_while_its_child_lives(run: Run, spool_directory: Path) -> None:
     """The child keeps no copy of the parent's lock."""
-    command = [sys.executable, "-c", HEAD + PARENT_DIES, NOWHERE, "", str(spool_directory), "0.2"]
+    command = [sys.executable, "-c", HEAD + PARENT_DIES, NOWHERE, "", str(spool_directory), "kafka-python", "0.2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())

@@ -49,6 +49,27 @@ def test_a_record_is_a_cloudevent_keyed_by_its_account() -> None:
     }
 
 
+WRITABLE = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=9)
+
+
+@given(
+    name=WRITABLE,
+    source=WRITABLE,
+    extra=st.dictionaries(st.sampled_from(["a", "b2", "trace"]), st.one_of(WRITABLE, st.booleans())),
+    micros=st.integers(0, 999_999),
+)
+def test_the_value_is_what_an_encoder_writes(name: str, source: str, extra: dict[str, Any], micros: int) -> None:
+    """To the byte, whatever the texts hold: quotes, backslashes, separators of lines, letters of any script."""
+    usage = event(id=name, source=source, quantity=micros, time=NOW.replace(microsecond=micros), extra=extra)
+    attributes: dict[str, Any] = {"specversion": "1.0", "id": name, "source": source, "type": "sms.send"}
+    attributes |= {"subject": "acme", "time": f"2026-11-22T17:30:00.{micros // 1000:03d}Z"}
+    attributes |= {"data": {"quantity": micros}, **extra}
+
+    record = build_record(usage, NOW.timestamp())
+
+    assert record.value == json.dumps(attributes, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 @pytest.mark.parametrize("meter", [meter.name for meter in CATALOGUE])
 def test_every_meter_of_the_catalogue_can_be_emitted(meter: str) -> None:
     """The producer's list of meters is the platform's own."""

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from telephony_billing_producers import UsageEmitter, _kafka_client, _kafka_logs
-from telephony_billing_producers._kafka_logs import OnceAMinute
+from telephony_billing_producers import UsageEmitter
+from telephony_billing_producers._kafka import kafka_python, logs
+from telephony_billing_producers._kafka.logs import OnceAMinute
 from tests.support.eventually import eventually
 
 
@@ -52,7 +53,7 @@ def test_an_outage_is_quiet(
     """Many attempts to connect, one line of kafka-python's, and one of ours."""
     caplog.set_level(logging.INFO)
     once = OnceAMinute()
-    for module in (_kafka_logs, _kafka_client):
+    for module in (logs, kafka_python):
         monkeypatch.setattr(module, "once_a_minute", once)
 
     emitter = start_emitter(retry_seconds=0.01, connect_timeout_seconds=0.05)

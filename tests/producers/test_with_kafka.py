@@ -15,25 +15,12 @@ from prometheus_client import CollectorRegistry
 
 from local.servers.kafka import KafkaServer
 from telephony_billing_producers import Outcome, UsageEmitter
-from tests.producers.conftest import NOWHERE, PARTITIONS, UsageTopic
+from tests.producers.conftest import BOTH_CLIENTS, NOWHERE, PARTITIONS, UsageTopic
 from tests.support.eventually import eventually
 
+pytestmark = BOTH_CLIENTS
+
 Start = Callable[..., UsageEmitter]
-
-
-@pytest.fixture
-def start_connected(usage_topic: UsageTopic, start_emitter: Start) -> Start:
-    """Makes emitters to the test's topic."""
-
-    def start(**settings: object) -> UsageEmitter:
-        defaults = {
-            "bootstrap_servers": usage_topic.bootstrap,
-            "topic_prefix": usage_topic.prefix,
-            "connect_timeout_seconds": 10.0,
-        }
-        return start_emitter(**(defaults | settings))
-
-    return start
 
 
 def ids(records: list) -> list[str]:

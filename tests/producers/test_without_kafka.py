@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -21,7 +22,9 @@ from telephony_billing_producers import (
     SpoolFullError,
     UsageEmitter,
 )
-from tests.producers.conftest import NOWHERE, spooled
+from tests.producers.conftest import BOTH_CLIENTS, NOWHERE, spooled
+
+pytestmark = BOTH_CLIENTS
 
 Start = Callable[..., UsageEmitter]
 
@@ -31,8 +34,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from telephony_billing_producers import EmitterSettings, UsageEmitter
 
-kafka, spool = sys.argv[1], Path(sys.argv[2])
-settings = EmitterSettings(bootstrap_servers=kafka, spool_directory=spool, connect_timeout_seconds=0.2)
+kafka, spool, client = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+settings = EmitterSettings(bootstrap_servers=kafka, spool_directory=spool, client=client, connect_timeout_seconds=0.2)
 emitter = UsageEmitter(settings, registry=CollectorRegistry())
 number = 0
 while True:
@@ -66,11 +69,13 @@ def test_the_spools_directory_may_be_a_text(start_emitter: Start, spool_director
     assert len(spooled(spool_directory)) == 1
 
 
-def test_an_event_gets_an_id_and_a_time_when_none_is_given(spool_directory: Path) -> None:
+def test_an_event_gets_an_id_and_a_time_when_none_is_given(spool_directory: Path, client: Any) -> None:
     """The id is made by the emitter's source of ids, the time is the emitter's clock."""
     ids = iter(["first", "second"])
     emitter = UsageEmitter(
-        EmitterSettings(bootstrap_servers=NOWHERE, spool_directory=spool_directory, connect_timeout_seconds=0.1),
+        EmitterSettings(
+            bootstrap_servers=NOWHERE, spool_directory=spool_directory, client=client, connect_timeout_seconds=0.1
+        ),
         registry=CollectorRegistry(),
         clock=lambda: 1_800_000_000.5,
         new_id=lambda: next(ids),
@@ -177,9 +182,9 @@ def test_many_threads_share_an_emitter(start_emitter: Start, spool_directory: Pa
         assert [i for i in ids if i.startswith(f"{thread}.")] == [f"{thread}.{number}" for number in range(25)]
 
 
-def test_kill_9_loses_nothing_that_emit_returned_for(spool_directory: Path) -> None:
+def test_kill_9_loses_nothing_that_emit_returned_for(spool_directory: Path, client: str) -> None:
     """A service is killed in the middle of spooling: each event whose emit returned is in the spool, in order."""
-    command = [sys.executable, "-c", EMITS_FOR_EVER, NOWHERE, str(spool_directory)]
+    command = [sys.executable, "-c", EMITS_FOR_EVER, NOWHERE, str(spool_directory), client]
     service = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert service.stdout is not None
     try:

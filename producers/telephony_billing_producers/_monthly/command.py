@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from prometheus_client import CollectorRegistry
 
-from .._in_flight import Outcome
+from .._delivery import Outcome
 from ..emitter import UsageEmitter
 from ..errors import SpoolError
 from ..numbers import NumberService

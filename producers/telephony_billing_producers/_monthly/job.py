@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from .. import contract
-from .._in_flight import Outcome
+from .._delivery import Outcome
 from ..errors import InvalidEventError
 from ..numbers import NumberService, month_start
 from .holdings import Holding, HoldingFault, fee_time

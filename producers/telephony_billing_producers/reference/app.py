@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Request, Response
 from prometheus_client import CollectorRegistry, Counter, make_asgi_app
 
-from .._in_flight import Outcome
+from .._delivery import Outcome
 from ..aio import AsyncUsageEmitter
 from ..errors import InvalidEventError, SpoolError
 from ..protocol import Emitter
