@@ -15,8 +15,8 @@ from ledger.state import Log, open_shard
 from ledger.usage import apply_usage
 from metering.counting import Counter, UsageBatch
 from metering.dedupe import DedupeWindow, block_of
-from metering.event import identity_member
 from metering.meters import CATALOGUE
+from metering.usage_event import identity_member
 
 BATCH = 5000
 MONTH_HOURS = 30 * 24

@@ -19,7 +19,7 @@ async def find_remembered(shard: Shard, members: Sequence[int], *, now_ms: int) 
 
     Args:
         shard: the shard of the members' accounts.
-        members: hashes of identities (`metering.event.identity_member`).
+        members: hashes of identities (`metering.usage_event.identity_member`).
         now_ms: the append time to be expected, Unix milliseconds.
 
     Raises:

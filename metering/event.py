@@ -5,9 +5,7 @@ its reason. Attributes that CloudEvents allows and this platform does not use ar
 """
 
 from collections.abc import Mapping
-from hashlib import blake2b
-from struct import Struct
-from typing import Annotated, Any, Literal, NamedTuple, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -18,7 +16,9 @@ from metering.content_mode import CONTENT_TYPE, PREFIX, STRUCTURED, Headers, bin
 from metering.event_data import units_of
 from metering.event_faults import explain, not_json, not_object
 from metering.meters import BY_NAME
+from metering.plain_event import read_plain
 from metering.reject import Reject, RejectReason, unreadable
+from metering.usage_event import UsageEvent, counted
 
 # CloudEvents 1.0, "Type System": a String has no control characters.
 _Text = Annotated[
@@ -45,33 +45,8 @@ class _Envelope(TypedDict):
 _validator = TypeAdapter(_Envelope).validator  # without the adapter's own layer of Python
 _of_json, _of_texts = _validator.validate_json, _validator.validate_python
 _NAMES = sorted(_Envelope.__required_keys__)
-_int64 = Struct(">q").unpack
 _N, _I = b"NI"  # how NaN and Infinity begin
 _PLAIN_HEADER = (CONTENT_TYPE, STRUCTURED + b"+json")  # what `producers` and many SDKs write first: known at a glance
-
-
-class UsageEvent(NamedTuple):
-    """What counting needs of an event: `member` is the 64-bit hash of its identity, `time` Unix seconds."""
-
-    member: int
-    account: str
-    meter: int
-    time: int
-    quantity: int
-
-
-_new_event = tuple.__new__  # what UsageEvent(...) comes to, in half the time: this is made of every record
-
-
-def identity_member(source: str, event_id: str, meter: str, account: str) -> int:
-    """The signed 64-bit hash of an event's identity (source, id, type, subject), by which duplicates are known.
-
-    BLAKE2b, so that no producer can choose an id that collides with another's. NUL separates the four because
-    none may contain it.
-    """
-    identity = f"{source}\0{event_id}\0{meter}\0{account}".encode()
-    member: int = _int64(blake2b(identity, digest_size=8).digest())[0]
-    return member
 
 
 def read_event(value: bytes | None, append_ms: int, headers: Headers = ()) -> UsageEvent | Reject:
@@ -83,12 +58,17 @@ def read_event(value: bytes | None, append_ms: int, headers: Headers = ()) -> Us
         headers: the record's headers, which say where its attributes are.
     """
     try:
-        return _read(value, append_ms, headers)
+        if value and (not headers or headers[0] == _PLAIN_HEADER) and len(value) <= limits.MAX_RECORD_BYTES:
+            event = read_plain(value, append_ms)
+            if event is not None:
+                return event
+        return read_carefully(value, append_ms, headers)
     except Exception as error:
         return unreadable(error)
 
 
-def _read(value: bytes | None, append_ms: int, headers: Headers) -> UsageEvent | Reject:
+def read_carefully(value: bytes | None, append_ms: int, headers: Headers = ()) -> UsageEvent | Reject:
+    """Reads a record as `read_event` does, however it is written, and says why it is none; may raise."""
     if headers and headers[0] != _PLAIN_HEADER:
         attributes = binary_attributes(headers)
         if attributes is not None:
@@ -118,20 +98,19 @@ def _judged(event: Mapping[str, Any], time: int, quantity: int | Reject, append_
     """What becomes of an event whose attributes are well formed; `time` is its own in Unix seconds."""
     if isinstance(quantity, Reject):
         return explain(event, append_ms)
+    counts = counted(event["source"], event["id"], event["type"], event["subject"], time, quantity, append_ms)
+    if counts is not None:
+        return counts
     meter = BY_NAME.get(event["type"])
     if meter is None or append_ms < meter.counts_since_ms:
         return explain(event, append_ms)
-    late_ms = append_ms - time * 1000
-    if late_ms > limits.MAX_PAST_MS:
+    if append_ms - time * 1000 > limits.MAX_PAST_MS:
         return Reject(
             RejectReason.TIME_TOO_OLD, f"time {event['time'][:64]} is more than 34 days before its append time"
         )
-    if -late_ms > limits.MAX_FUTURE_MS:
-        return Reject(
-            RejectReason.TIME_IN_FUTURE, f"time {event['time'][:64]} is more than 5 minutes after its append time"
-        )
-    member = identity_member(event["source"], event["id"], event["type"], event["subject"])
-    return _new_event(UsageEvent, (member, event["subject"], meter.index, time, quantity))
+    return Reject(
+        RejectReason.TIME_IN_FUTURE, f"time {event['time'][:64]} is more than 5 minutes after its append time"
+    )
 
 
 def _read_binary(

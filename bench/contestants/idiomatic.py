@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from metering.bucket import hour_of
-from metering.event import UsageEvent, read_event
+from metering.event import read_event
 from metering.span import DAY_HOURS
+from metering.usage_event import UsageEvent
 
 SETS = 256
 

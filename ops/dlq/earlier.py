@@ -11,10 +11,11 @@ from dataclasses import replace
 
 from metering.counting import LogRecord
 from metering.dedupe import BLOCK_MS, block_of, oldest_block
-from metering.event import UsageEvent, read_event
+from metering.event import read_event
 from metering.limits import MAX_FUTURE_MS
 from metering.partition import partition_of
 from metering.quarantine import QuarantineOrder
+from metering.usage_event import UsageEvent
 from ops.dlq.planning import Fate, Planned, Redrive
 from ops.logs.order_log import read_folded, read_orders
 from ops.logs.reader import LogReader

@@ -7,9 +7,10 @@ from aggregator.folds.dead_letters import DETAIL, OF_THE_ORIGINAL, OFFSET, PARTI
 from aggregator.folds.quarantine import ORIGINAL
 from aggregator.publisher import Message
 from metering.counting import LogRecord
-from metering.event import UsageEvent, read_event
+from metering.event import read_event
 from metering.reject import Reject, RejectReason
 from metering.rfc3339 import to_unix
+from metering.usage_event import UsageEvent
 from ops.dlq.fix_up import Fix, UnmendableError, Written, mend, restamp
 from ops.logs.dead_letters import MARK, MARK_AT, MARK_BY, MARK_WHY, DeadLetter, event_attributes
 from ops.logs.republish import republished, without

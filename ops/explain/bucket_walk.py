@@ -14,11 +14,12 @@ from metering.bucket import hour_of, start_of
 from metering.content_mode import attributes_of
 from metering.counting import Counter, LogRecord
 from metering.dedupe import block_of, oldest_block
-from metering.event import UsageEvent, read_event
+from metering.event import read_event
 from metering.limits import MAX_FUTURE_MS
 from metering.origin import Origin, Place, origin_of
 from metering.partition import partition_of
 from metering.reject import Reject
+from metering.usage_event import UsageEvent
 
 
 class CountedEvent(NamedTuple):

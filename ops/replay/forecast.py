@@ -17,10 +17,11 @@ from ledger.redis_store import RedisStore
 from ledger.remembered import find_remembered
 from ledger.shard import Ledger, Shard
 from ledger.state import Log, ShardState, read_state
-from metering.event import UsageEvent, read_event
+from metering.event import read_event
 from metering.meters import CATALOGUE
 from metering.partition import partition_of
 from metering.reject import Reject
+from metering.usage_event import UsageEvent
 from ops.console.errors import OpsError
 from ops.logs.settings import TableSettings
 from runtime.redis import connect

@@ -15,10 +15,11 @@ from metering.bucket import hour_of
 from metering.content_mode import attributes_of
 from metering.counting import LogRecord
 from metering.dedupe import block_of, oldest_block
-from metering.event import UsageEvent, read_event
+from metering.event import read_event
 from metering.partition import partition_of
 from metering.reject import Reject
 from metering.span import DAY_HOURS, MONTH_DAYS, month_and_day
+from metering.usage_event import UsageEvent
 
 MOST_EXAMPLES = 10
 _PAYLOAD_BITS = 64

@@ -15,7 +15,8 @@ from bench.billing.usage import BilledUsage
 from bench.billing.world import new_world
 from bench.servers import Servers
 from local.servers.redis import RedisServer
-from metering.event import UsageEvent, read_event
+from metering.event import read_event
+from metering.usage_event import UsageEvent
 
 NOW = 1_780_000_000
 EXACT = Exactness(

@@ -8,7 +8,8 @@ from bench.load import events
 from bench.results import CountingResults
 from bench.spread import spread
 from bench.task import TaskOutcome
-from metering.event import UsageEvent, read_event
+from metering.event import read_event
+from metering.usage_event import UsageEvent
 
 NOW = 1_780_000_000
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metering.event import identity_member
 from metering.rfc3339 import from_unix
+from metering.usage_event import identity_member
 from tests.support.usage_event import ABSENT, usage_event
 
 __all__ = ["ABSENT"]

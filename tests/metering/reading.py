@@ -1,8 +1,9 @@
 """Reading one record in a test: the event that it must be, or the reject."""
 
 from metering.content_mode import Headers
-from metering.event import UsageEvent, read_event
+from metering.event import read_event
 from metering.reject import Reject, RejectReason
+from metering.usage_event import UsageEvent
 from tests.metering.events import NOON_MS
 
 

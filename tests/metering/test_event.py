@@ -5,9 +5,9 @@ from itertools import combinations
 
 import pytest
 
-from metering.event import UsageEvent, identity_member
 from metering.meters import BY_NAME, CATALOGUE, Meter
 from metering.reject import RejectReason
+from metering.usage_event import UsageEvent, identity_member
 from tests.metering.events import ABSENT, NOON, NOON_MS, event, identity, with_raw
 from tests.metering.reading import counted, reason, rejected
 

@@ -10,11 +10,12 @@ from aggregator.folds.dead_letters import dead_letter
 from aggregator.folds.rerouting import rerouted_copy
 from metering.content_mode import attributes_of
 from metering.counting import Misplaced
-from metering.event import UsageEvent, identity_member, read_event
+from metering.event import read_event
 from metering.meters import CATALOGUE
 from metering.origin import Place, origin_of
 from metering.reject import Reject, RejectReason
 from metering.sources import source_of
+from metering.usage_event import UsageEvent, identity_member
 from ops.logs.dead_letters import event_attributes
 from tests.metering import hostile
 from tests.metering.events import NOON, NOON_MS, Record, attributes

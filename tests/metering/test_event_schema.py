@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.event import UsageEvent, read_event
+from metering.event import read_event
 from metering.event_schema import asyncapi, json_schema
 from metering.meters import CATALOGUE
 from metering.rfc3339 import to_unix
+from metering.usage_event import UsageEvent
 
 SCHEMA = Path(__file__).parents[2] / "producers" / "schema"
 TIME = "2026-11-22T17:00:00Z"

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from metering.event import UsageEvent, read_event
+from metering.event import read_event
 from metering.reject import RejectReason
 from metering.rfc3339 import from_unix
+from metering.usage_event import UsageEvent
 from tests.metering.events import NOON, NOON_MS, event
 from tests.metering.reading import rejected
 

@@ -4,9 +4,9 @@ import json
 import re
 from pathlib import Path
 
-from metering.event import identity_member
 from metering.reject import RejectReason
 from metering.rfc3339 import to_unix
+from metering.usage_event import identity_member
 from tests.metering.reading import counted
 
 PUBLISHING = Path(__file__).parents[2] / "docs" / "publishing"

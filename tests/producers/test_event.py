@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.event import UsageEvent as CountedEvent
-from metering.event import identity_member, read_event
+from metering.event import read_event
 from metering.meters import CATALOGUE
+from metering.usage_event import UsageEvent as CountedEvent
+from metering.usage_event import identity_member
 from telephony_billing_producers import InvalidEventError
 from telephony_billing_producers._event import UsageEvent, build_record
 from tests.support.usage_event import usage_record

@@ -1,7 +1,8 @@
 """The event that every SDK is asked to make a record of, as it must be counted."""
 
-from metering.event import UsageEvent, identity_member, read_event
+from metering.event import read_event
 from metering.meters import BY_NAME
+from metering.usage_event import UsageEvent, identity_member
 from tests.metering.events import NOON, NOON_MS
 from tests.sdks.brought import SdkRecord
 

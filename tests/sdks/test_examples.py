@@ -4,8 +4,9 @@ import subprocess
 
 import pytest
 
-from metering.event import UsageEvent, identity_member, read_event
+from metering.event import read_event
 from metering.partition import partition_of
+from metering.usage_event import UsageEvent, identity_member
 from tests.producers.conftest import PARTITIONS, UsageTopic
 from tests.sdks.brought import RUN_SECONDS, example_command
 

@@ -14,9 +14,10 @@ from local.demo.accounts import ANCHORS, DOCS_ACCOUNT, load_demo_accounts, save_
 from local.demo.usage import DOCUMENTED
 from metering.account import Account
 from metering.api_key import is_well_formed
-from metering.event import UsageEvent, read_event
+from metering.event import read_event
 from metering.meters import BY_INDEX
 from metering.period import period_containing
+from metering.usage_event import UsageEvent
 from telephony_billing_producers import EmitterSettings, UsageEmitter
 from tests.producers.conftest import UsageTopic
 
