@@ -29,7 +29,7 @@ WARM = 2000  # events before the clock runs: connections, caches
 FLUSH_SECONDS = 60.0
 
 
-class Publisher(NamedTuple):
+class Publishing(NamedTuple):
     """How to publish one thing, all things, and how to wait for the acknowledgements."""
 
     publish: Callable[[Any], object]
@@ -37,7 +37,7 @@ class Publisher(NamedTuple):
     flush: Callable[[], None]
 
 
-def publisher(task: PublishTask) -> Publisher:
+def publisher(task: PublishTask) -> Publishing:
     """With everything made before that is not measured."""
     messages = [
         (f"acct_{number % ACCOUNTS}", f"SM{(task.seed << 64) + number:032x}") for number in range(WARM + task.events)
@@ -90,16 +90,16 @@ def _records(messages: Sequence[tuple[str, str]]) -> list[UsageRecord]:
     ]
 
 
-def _bare_python(task: PublishTask, records: list[UsageRecord]) -> Publisher:
+def _bare_python(task: PublishTask, records: list[UsageRecord]) -> Publishing:
     producer, topic = KafkaProducer(**kafka_python_settings(task.bootstrap, {})), task.prefix + TOPIC
-    return Publisher(
+    return Publishing(
         lambda record: producer.send(topic, record.value, record.key, HEADERS),
         records,
         lambda: producer.flush(FLUSH_SECONDS),
     )
 
 
-def _bare_c(task: PublishTask, records: list[UsageRecord]) -> Publisher:
+def _bare_c(task: PublishTask, records: list[UsageRecord]) -> Publishing:
     producer, topic = Producer(librdkafka_settings(task.bootstrap, {})), task.prefix + TOPIC
     headers: list[tuple[str, str | bytes | None]] = [*HEADERS]
 
@@ -111,10 +111,10 @@ def _bare_c(task: PublishTask, records: list[UsageRecord]) -> Publisher:
         if producer.flush(FLUSH_SECONDS):
             raise RuntimeError("Kafka did not acknowledge everything")
 
-    return Publisher(publish, records, flush)
+    return Publishing(publish, records, flush)
 
 
-def _emitter(task: PublishTask, messages: Sequence[tuple[str, str]]) -> Publisher:
+def _emitter(task: PublishTask, messages: Sequence[tuple[str, str]]) -> Publishing:
     registry = CollectorRegistry()
     settings = EmitterSettings(
         bootstrap_servers=task.bootstrap,
@@ -130,7 +130,7 @@ def _emitter(task: PublishTask, messages: Sequence[tuple[str, str]]) -> Publishe
         if spooled := registry.get_sample_value("usage_emitter_events_spooled_total"):
             raise RuntimeError(f"{spooled:.0f} events went to the disk: that is not what is compared")
 
-    return Publisher(lambda message: sent(*message), messages, flush)
+    return Publishing(lambda message: sent(*message), messages, flush)
 
 
 if __name__ == "__main__":
