@@ -16,9 +16,12 @@ from tests.docs.blocks import RUN, blocks_of
 from tests.docs.pages import PAGES, ROOT, name, sources, spans
 
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+HALLS = "aggregator|api|bench|ledger|local|metering|ops|producers|runtime|stripe_sync"
 METRIC = re.compile(r"(?:Counter|Gauge|Histogram)\(\s*\"(\w+)\"")
 SETTING = re.compile(r"\bBILLING_[A-Z0-9_]*[A-Z0-9]\b")
 WORKERS = ("aggregator", "runtime", "stripe_sync")
+PATH = re.compile(rf"^(?:{HALLS}|tests|docs)/[\w./-]+$")
+DOTTED = re.compile(rf"^(?:{HALLS})(?:\.[\w]+)+$")
 OPTION = re.compile(r"^(--[a-z-]+)")
 IN_MESSAGES = re.compile(r"`(billing [a-z][^`\n]*)`")
 
@@ -51,6 +54,17 @@ def unknown(command: str) -> str | None:
 @cache
 def _command(word: str) -> Any:
     return typer.main.get_command(import_module(COMMANDS[word][0]).app)
+
+
+def _defined(dotted: str) -> bool:
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        place = ROOT.joinpath(*parts[:length])
+        module = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if module.exists():
+            rest = parts[length:]
+            return not rest or re.search(rf"\b{rest[0]}\b", module.read_text()) is not None
+    return False
 
 
 def _all_options() -> set[str]:
@@ -91,6 +105,15 @@ def test_messages_name_commands_that_are_there() -> None:
 
     assert len(named) > 50
     assert faults == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_files_and_modules_are_there(page: Path) -> None:
+    """Given a page, when it names a file, a folder, a module or what a module has, then there is one."""
+    paths = [path for text in spans(page) for path in PATH.findall(text) if not (ROOT / path).exists()]
+    modules = [dotted for text in spans(page) for dotted in DOTTED.findall(text) if not _defined(dotted)]
+
+    assert (paths, modules) == ([], [])
 
 
 def test_options_are_somebodys() -> None:
