@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import ViewportSize, async_playwright, expect
 
 from local.demo.accounts import DOCS_ACCOUNT
 from tests.dashboard.browsing import PAGE
 from tests.support.stack import booted
 
 PICTURE = Path(__file__).parents[2] / "docs" / "dashboard.png"
-SIZE = {"width": 1100, "height": 620}
+SIZE = ViewportSize(width=1100, height=620)
 
 
 async def take(url: str, key: str, picture: Path) -> None:
