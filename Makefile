@@ -14,7 +14,7 @@ LOCK = $(UV) pip compile pyproject.toml --universal --python-version 3.11 --gene
 	--no-emit-index-url --quiet
 
 .DEFAULT_GOAL = help
-.PHONY: help install up check test test-fast test-one watch coverage format simulate chaos outages test-sdks test-containers bench-counting bench-api bench-billing bench-producers lock clean
+.PHONY: help install up check test test-fast test-one watch coverage format simulate chaos outages test-sdks test-containers picture bench-counting bench-api bench-billing bench-producers lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -93,6 +93,9 @@ $(BENCH_STAMP): requirements/bench.lock | $(STAMP)
 	$(BIN)/python -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements/bench.lock
 	@touch $(BENCH_STAMP)
+
+picture: install ## take the README's picture of the dashboard anew; it needs a Chromium
+	$(BIN)/python -m tests.dashboard.picture
 
 lock: ## write requirements/*.lock anew from pyproject.toml; needs uv
 	@command -v $(UV) >/dev/null || { echo 'uv is needed to resolve versions: install it, or make lock UV=...' >&2; exit 1; }
