@@ -128,6 +128,7 @@ class Reader:
                 ["bash", "-c", f". ./{self._exports.name}; exec {command}"],
                 cwd=self._checkout,
                 env=self._env,
+                stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
