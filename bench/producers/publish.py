@@ -17,7 +17,8 @@ from prometheus_client import CollectorRegistry
 
 from bench.producers.task import BARE_C, BARE_PYTHON, EMIT_C, PublishOutcome, PublishTask
 from telephony_billing_producers import EmitterSettings, SmsService, UsageEmitter
-from telephony_billing_producers._event import RecordMaker, UsageRecord, random_id
+from telephony_billing_producers._event import RecordMaker, UsageRecord
+from telephony_billing_producers._ids import random_id
 from telephony_billing_producers._kafka.connection import HEADERS
 from telephony_billing_producers._kafka.kafka_python import kafka_python_settings
 from telephony_billing_producers._kafka.librdkafka import librdkafka_settings

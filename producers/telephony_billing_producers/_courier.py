@@ -133,8 +133,7 @@ class Courier:
             return
         self._clock_watch.note(taken[-1].sent, self._clock(), answers.append_ms)
         self._metrics.acknowledged.inc(len(taken))
-        for event in taken:
-            event.set_result(Outcome.ACKNOWLEDGED)
+        self._finish(taken, Outcome.ACKNOWLEDGED)
         self._announce()
 
     def _note_refused(self, connection: KafkaConnection, error: BaseException) -> None:
@@ -192,8 +191,14 @@ class Courier:
         self._spool.append([UsageRecord(event.key, event.value) for event in waiting], bounded=False)
         taken = self._in_flight.take(waiting)
         self._metrics.spooled.inc(len(taken))
-        for event in taken:
-            event.set_result(Outcome.SPOOLED)
+        self._finish(taken, Outcome.SPOOLED)
+
+    def _finish(self, taken: list[AcceptedEvent], outcome: Outcome) -> None:
+        try:
+            for event in taken:
+                event.set_result(outcome)
+        finally:
+            self._in_flight.settled(len(taken))
 
     def _resend(self, connection: KafkaConnection) -> None:
         while not self._closing.is_set() and (segment := self._spool.oldest()) is not None:
@@ -211,8 +216,10 @@ class Courier:
             self._announce()
 
     def _fail_all(self, error: OSError) -> None:
-        for event in self._in_flight.take(self._in_flight.snapshot()):
+        taken = self._in_flight.take(self._in_flight.snapshot())
+        for event in taken:
             event.set_exception(error)
+        self._in_flight.settled(len(taken))
 
     def _note_away(self, error: BaseException) -> None:
         if not self._away:

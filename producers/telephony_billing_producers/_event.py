@@ -7,7 +7,6 @@ compares `time` with the record's append time, the producer with its own.
 
 import json
 import re
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -94,7 +93,7 @@ def _record(  # noqa: PLR0913, PLR0917 - by position, for each event: keywords w
     now_ms = int(now * 1000)
     _check_meter(meter, now_ms)
     _check_account(account)
-    _check_text("id", id)
+    check_text("id", id)
     origin = _origin(source, meter) if source.__class__ is str else _origin.__wrapped__(source, meter)
     whole = _whole(quantity)
     if time is None:
@@ -141,33 +140,6 @@ class RecordMaker:
         return _record(meter, account, name, source, time, quantity, extra, self._clock())
 
 
-def random_id() -> str:
-    """An id for an action that has none."""
-    return str(uuid.uuid4())
-
-
-def action_id(text: str) -> str:
-    """The id that an action already has, such as a call's or a message's.
-
-    Raises:
-        InvalidEventError: it has none. A made-up one would bill the action again whenever it is reported again.
-    """
-    if text.__class__ is not str or not text:  # `emit` checks the rest
-        _check_text("id", text)
-    return text
-
-
-def joined_id(*parts: str) -> str:
-    """The id of an action that is named by several things: two different lists of parts never give the same id.
-
-    Raises:
-        InvalidEventError: a part is no text, or empty; or all together are too long.
-    """
-    for part in parts:
-        _check_text("a part of the id", part)
-    return action_id(":".join(part.replace("%", "%25").replace(":", "%3A") for part in parts))
-
-
 def _check_meter(name: str, now_ms: int) -> None:
     counts_since_ms = contract.METERS.get(name)
     if counts_since_ms is None:
@@ -178,24 +150,36 @@ def _check_meter(name: str, now_ms: int) -> None:
 
 
 def _check_account(account: str) -> None:
-    if not isinstance(account, str) or not _ACCOUNT.fullmatch(account):
+    if not isinstance(account, str) or not (_is_plain_account(account) or _ACCOUNT.fullmatch(account)):
         raise InvalidEventError(
             f"account {account!r} is not an account id: use 1 to {contract.MAX_ACCOUNT_LENGTH} of A-Z a-z 0-9 _ . : -"
         )
 
 
-def _check_text(attribute: str, text: str) -> None:
+def check_text(attribute: str, text: str) -> None:
+    """Raises InvalidEventError unless the platform takes the text as an id or a source."""
     if not isinstance(text, str) or not text:
         raise InvalidEventError(f"{attribute} must be a text that is not empty, not {text!r}")
     if len(text) > contract.MAX_ID_LENGTH:
         raise InvalidEventError(
             f"{attribute} has {len(text)} characters; at most {contract.MAX_ID_LENGTH}: send a digest of it instead"
         )
-    if _NOT_TEXT.search(text):
+    if not _is_plain(text) and _NOT_TEXT.search(text):
         raise InvalidEventError(f"{attribute} {text!r} holds a control character: remove it")
 
 
+def _is_plain(text: str) -> bool:
+    """Whether a text is surely fine: asked first, because patterns cost more when a service calls only now and then."""
+    return text.isascii() and text.isprintable()
+
+
+def _is_plain_account(account: str) -> bool:
+    return account.isascii() and account.isidentifier() and len(account) <= contract.MAX_ACCOUNT_LENGTH
+
+
 def _whole(quantity: float) -> int:
+    if quantity.__class__ is int and 0 <= quantity <= contract.MAX_QUANTITY:
+        return quantity
     is_number = isinstance(quantity, int | float) and not isinstance(quantity, bool)
     if is_number and 0 <= quantity <= contract.MAX_QUANTITY and quantity == int(quantity):
         return int(quantity)
@@ -238,5 +222,5 @@ def _check_extra(extra: Extra) -> None:
 
 @lru_cache(maxsize=256)  # a service has a few; what is no text may have no hash
 def _origin(source: str, meter: str) -> str:
-    _check_text("source", source)
+    check_text("source", source)
     return f'"source":{_quoted(source)},"type":{_quoted(meter)}'

@@ -53,17 +53,24 @@ class EventsInFlight:
             return found
 
     def take(self, events: Iterable[AcceptedEvent]) -> list[AcceptedEvent]:
-        """Takes events out; gives those that nobody else did. Whoever took one settles its delivery."""
+        """Takes events out; gives those that nobody else did.
+
+        Whoever took them settles their deliveries, and says so (`settled`): until then they count as in flight.
+        """
         with self._lock:
             found = [event for event in events if not event.taken]
             for event in found:
                 event.taken = True
                 self._bytes -= len(event.value)
-            self._waiting -= len(found)
             for events_of in (self._events, self._queue):
                 while events_of and events_of[0].taken:
                     events_of.popleft()
             return found
+
+    def settled(self, count: int) -> None:
+        """So many events that were taken out are done."""
+        with self._lock:
+            self._waiting -= count
 
     def snapshot(self) -> list[AcceptedEvent]:
         """Every event, oldest first; each stays in the table until it is taken out."""

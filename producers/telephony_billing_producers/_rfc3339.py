@@ -12,10 +12,14 @@ def rfc3339(time: datetime) -> str:
 
 def rfc3339_of(now: float) -> str:
     """A moment in Unix seconds; many events share one of these."""
-    seconds, milliseconds = divmod(round(now * 1_000_000) // 1000, 1000)
-    return f"{_whole_second(seconds)}.{milliseconds:03d}Z"
+    second = int(now)
+    return _whole_second(second) + _FRACTIONS[int((now - second) * 1000 + _HALF_A_MICROSECOND)]
+
+
+_HALF_A_MICROSECOND = 0.0005  # in milliseconds: a float may be a little less than what it stands for
+_FRACTIONS = [f".{millisecond:03d}Z" for millisecond in (*range(1000), 999)]
 
 
 @lru_cache(maxsize=8)
-def _whole_second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]
+def _whole_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat()[:-6]

@@ -12,8 +12,9 @@ from typing import Self
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from ._delivery import Delivery, Outcome
-from ._event import Extra, RecordMaker, UsageRecord, random_id
+from ._event import Extra, RecordMaker, UsageRecord
 from ._forks import tell_after_fork
+from ._ids import random_id
 from .emitter import UsageEmitter
 from .errors import SpoolClosedError, SpoolFullError
 from .settings import EmitterSettings

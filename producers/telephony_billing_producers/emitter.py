@@ -12,8 +12,9 @@ from prometheus_client import CollectorRegistry
 
 from ._courier import Courier
 from ._delivery import Delivery
-from ._event import Extra, RecordMaker, UsageRecord, random_id
+from ._event import Extra, RecordMaker, UsageRecord
 from ._forks import keep_for_ever, tell_after_fork
+from ._ids import random_id
 from ._metrics import metrics_of
 from .errors import SpoolClosedError
 from .settings import EmitterSettings

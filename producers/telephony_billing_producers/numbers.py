@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Generic
 
-from ._event import joined_id
+from ._ids import joined_id
 from .errors import InvalidEventError
 from .protocol import Done_co, Emitter
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Generic
 
-from ._event import action_id
+from ._ids import action_id
 from .protocol import Done_co, Emitter
 
 

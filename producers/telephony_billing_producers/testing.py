@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from ._delivery import Delivery, Outcome
-from ._event import Extra, RecordMaker, random_id
+from ._event import Extra, RecordMaker
+from ._ids import random_id
 from .errors import SpoolClosedError
 from .protocol import Emitter
 

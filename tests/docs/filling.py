@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from confluent_kafka import Message, Producer
 
-from local.demo.accounts import DOCS_ACCOUNT
 from local.servers.ports import free_port
 from metering.rfc3339 import from_unix
 from tests.support.eventually import eventually
@@ -35,11 +34,12 @@ def table(stack: Stack) -> dict[str, str]:
     customer = stack.new_customer("a reader")
     stack.billing("accounts", "set", ACCOUNT, "--stripe-customer", customer)
     letter = _dead_letters(stack)
+    key = stack.billing("keys", "create", ACCOUNT).split()[-1]
     placeholders = {
         "CUSTOMER": customer,
-        "DEMO_KEY": stack.description["api_keys"][DOCS_ACCOUNT],
+        "DEMO_KEY": key,
         "END": str(letter.offset + 1),
-        "KEY": stack.billing("keys", "create", ACCOUNT).split()[-1],
+        "KEY": key,
         "NOW": from_unix(int(time.time())),
         "OFFSET": str(letter.offset),
         "PARTITION": str(letter.partition),

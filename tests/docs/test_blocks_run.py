@@ -20,8 +20,8 @@ READERS = 3  # at once: most of their time they wait
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """What `make up` runs."""
-    with booted(tmp_path_factory.mktemp("stack")) as stack:
+    """What `make up` runs, without the demo: its traffic would only slow the readers down."""
+    with booted(tmp_path_factory.mktemp("stack"), "--no-demo") as stack:
         yield stack
 
 

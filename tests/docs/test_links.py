@@ -53,3 +53,15 @@ def test_each_trouble_leads_to_a_section(trouble: Trouble) -> None:
 def test_anchors_are_unambiguous(page: Path) -> None:
     """Given a page, then no two headings of it have one name: links would tell them apart by a number."""
     assert len(anchors(page)) == len(set(anchors(page)))
+
+
+def test_every_page_can_be_reached() -> None:
+    """Given the README, when a reader follows links, then every page is found."""
+    found, ahead = set[Path](), [ROOT / "README.md"]
+    while ahead:
+        page = ahead.pop()
+        found.add(page)
+        targets = {(page.parent / target.partition("#")[0]).resolve() for target in links(page) if ":" not in target}
+        ahead += [target for target in targets if target in PAGES and target not in found]
+
+    assert [name(page) for page in PAGES if page not in found] == []

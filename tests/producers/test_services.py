@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telephony_billing_producers import InvalidEventError, NumberService, SmsService, UsageEmitter, VoiceService
-from telephony_billing_producers._event import joined_id
+from telephony_billing_producers._ids import joined_id
 from tests.producers.conftest import spooled
 
 NOW = datetime(2026, 12, 3, 12, tzinfo=UTC)

@@ -56,6 +56,23 @@ def test_events_arrive_on_the_partition_of_their_account(
     assert registry.get_sample_value("usage_emitter_connected") == 1
 
 
+def test_flush_waits_for_the_deliveries_too(start_connected: Start) -> None:
+    """When it returns they are done, though Kafka had acknowledged them a moment before."""
+    emitter = start_connected()
+    entered, go_on = threading.Event(), threading.Event()
+    first, second = (emitter.emit("sms.send", "acme", source="/sms") for _ in range(2))
+    first.add_done_callback(lambda _: entered.set() or go_on.wait(20))
+    assert entered.wait(20)
+
+    if not second.done():
+        with pytest.raises(TimeoutError):
+            emitter.flush(timeout=0.05)
+    go_on.set()
+    emitter.flush(timeout=20)
+
+    assert second.done()
+
+
 async def test_a_delivery_can_be_awaited(start_connected: Start) -> None:
     """Asyncio services wrap the future; it is done once Kafka has the event."""
     emitter = start_connected()
