@@ -74,18 +74,23 @@ class Courier:
     def deliver(self, record: UsageRecord) -> Delivery:
         """Accepts a record; see `UsageEmitter.emit` for the outcome and the errors."""
         event = AcceptedEvent(record, time.monotonic(), self._clock())
-        if self._open_connection() is not None and self._in_flight.add(event):
-            self._handover.notice()
+        if self._accept(event):
+            self._handover.relieve()
         else:
             self._spool.append([record])
             self._metrics.spooled.inc()
             event.set_result(Outcome.SPOOLED)
         return event
 
+    def deliver_at_once(self, record: UsageRecord) -> Delivery | None:
+        """Accepts a record if that needs neither the disk nor Kafka's client; None if it does."""
+        event = AcceptedEvent(record, time.monotonic(), self._clock())
+        return event if not self._handover.is_behind() and self._accept(event) else None
+
     def flush(self, timeout: float) -> None:
         """Waits until Kafka has everything; see `UsageEmitter.flush`."""
         with self._settled:
-            if not self._settled.wait_for(self._is_settled, timeout):
+            if not self._settled.wait_for(lambda: not (len(self._in_flight) or self._spool.events), timeout):
                 raise TimeoutError(
                     f"{len(self._in_flight)} events in flight and {self._spool.events} in the spool are not "
                     f"acknowledged after {timeout} s; they are kept and sent when Kafka takes them"
@@ -120,6 +125,13 @@ class Courier:
 
     # To Kafka: the hand-over's thread, or a caller who hands over.
 
+    def _accept(self, event: AcceptedEvent) -> bool:
+        """False if the event must go to the spool."""
+        if self._open_connection() is None or not self._in_flight.add(event):
+            return False
+        self._handover.notice()
+        return True
+
     def _open_connection(self) -> KafkaConnection | None:
         """The connection that events are sent over; None when they go to the spool."""
         return None if self._refused.is_set() else self._connection
@@ -129,12 +141,10 @@ class Courier:
             self._note_refused(connection, answers.failure)
         # What somebody else took was spooled meanwhile: it will be acknowledged again, as a duplicate.
         taken = self._in_flight.take(answers.acknowledged)
-        if not taken:
-            return
-        self._clock_watch.note(taken[-1].sent, self._clock(), answers.append_ms)
-        self._metrics.acknowledged.inc(len(taken))
-        self._finish(taken, Outcome.ACKNOWLEDGED)
-        self._announce()
+        if taken:
+            self._clock_watch.note(taken[-1].sent, self._clock(), answers.append_ms)
+            self._metrics.acknowledged.inc(len(taken))
+            self._finish(taken, Outcome.ACKNOWLEDGED)
 
     def _note_refused(self, connection: KafkaConnection, error: BaseException) -> None:
         if connection is self._connection and len(self._in_flight):
@@ -152,7 +162,8 @@ class Courier:
                 self._refused.set()
 
     def _round(self) -> None:
-        if self._refused.is_set() or self._is_stalled() or self._is_stranded():
+        stranded = self._connection is None and len(self._in_flight)  # accepted just when it was given up
+        if self._refused.is_set() or self._is_stalled() or stranded:
             self._leave()
         if self._connection is None:
             self._connect()
@@ -199,6 +210,7 @@ class Courier:
                 event.set_result(outcome)
         finally:
             self._in_flight.settled(len(taken))
+            self._announce()
 
     def _resend(self, connection: KafkaConnection) -> None:
         while not self._closing.is_set() and (segment := self._spool.oldest()) is not None:
@@ -229,13 +241,6 @@ class Courier:
     def _is_stalled(self) -> bool:
         since = self._in_flight.oldest_since()
         return since is not None and time.monotonic() - since > self._settings.patience_seconds
-
-    def _is_stranded(self) -> bool:
-        """Whether an event came into the table just when the connection was given up."""
-        return self._connection is None and len(self._in_flight) > 0
-
-    def _is_settled(self) -> bool:
-        return len(self._in_flight) == 0 and self._spool.events == 0
 
     def _announce(self) -> None:
         if len(self._in_flight) == 0:

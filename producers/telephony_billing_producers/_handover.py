@@ -61,7 +61,14 @@ class Handover:
         """An event is in the table; called after each."""
         if self._idle:
             self._wake.set()
-        elif self._in_flight.queued > MOST_QUEUED:
+
+    def is_behind(self) -> bool:
+        """Whether events come faster than this thread hands them over."""
+        return self._in_flight.queued > MOST_QUEUED
+
+    def relieve(self) -> None:
+        """Hands over in the caller's thread if this one is behind."""
+        if self.is_behind():
             connection = self._connection()
             if connection is not None:
                 self._give(connection, MOST_QUEUED)

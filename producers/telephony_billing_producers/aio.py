@@ -2,10 +2,12 @@
 
 import asyncio
 import time as clocks
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -54,7 +56,9 @@ class AsyncUsageEmitter:
         self._records = RecordMaker(clock, new_id)
         self._thread = ThreadPoolExecutor(1, "usage-emitter")
         self._emitter: UsageEmitter | None = None
-        self._waiting = 0  # changed in the loop only
+        self._waiting = 0  # for the thread; changed in the loop only
+        self._done: deque[tuple[asyncio.Future[Outcome], Delivery]] = deque()
+        self._told = False
         tell_after_fork(self)
 
     async def __aenter__(self) -> Self:
@@ -97,12 +101,16 @@ class AsyncUsageEmitter:
         """
         record = self._records.make(meter, account, source=source, id=id, quantity=quantity, time=time, extra=extra)
         emitter = self._opened()
+        outcome: asyncio.Future[Outcome] = self._loop.create_future()
+        delivery = None if self._waiting else emitter.deliver_at_once(meter, record)
+        if delivery is not None:
+            delivery.add_done_callback(partial(self._note_done, outcome))
+            return outcome
         if self._waiting >= MOST_WAITING:
             raise SpoolFullError(
                 f"{self._waiting} events wait for the disk, and no more are taken: emit it again under the same id"
             )
         self._waiting += 1
-        outcome: asyncio.Future[Outcome] = self._loop.create_future()
         self._thread.submit(self._hand_over, emitter, meter, record, outcome)
         return outcome
 
@@ -146,7 +154,14 @@ class AsyncUsageEmitter:
             self._tell(self._refuse, outcome, error)
             return
         self._tell(self._accept)
-        delivery.add_done_callback(lambda done: self._tell(self._settle, outcome, done))
+        delivery.add_done_callback(partial(self._note_done, outcome))
+
+    def _note_done(self, outcome: asyncio.Future[Outcome], delivery: Delivery) -> None:
+        """Many are done together: the loop is woken once for them."""
+        self._done.append((outcome, delivery))
+        if not self._told:
+            self._told = True
+            self._tell(self._settle_all)
 
     def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop has ended: nobody waits any more, and the event is safe all the same
@@ -161,6 +176,11 @@ class AsyncUsageEmitter:
         self._waiting -= 1
         if not outcome.done():
             outcome.set_exception(error)
+
+    def _settle_all(self) -> None:
+        self._told = False  # before the look: who comes after it tells again
+        while self._done:
+            self._settle(*self._done.popleft())
 
     @staticmethod
     def _settle(outcome: asyncio.Future[Outcome], delivery: Delivery) -> None:

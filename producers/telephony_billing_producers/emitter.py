@@ -103,6 +103,13 @@ class UsageEmitter:
         self._metrics.emitted_of(meter).inc()
         return delivery
 
+    def deliver_at_once(self, meter: str, record: UsageRecord) -> Delivery | None:
+        """The same for a caller who must not wait; None if accepting it needs the disk or Kafka's client."""
+        delivery = None if self._courier is None else self._courier.deliver_at_once(record)
+        if delivery is not None:
+            self._metrics.emitted_of(meter).inc()
+        return delivery
+
     def flush(self, timeout: float) -> None:
         """Waits until Kafka has acknowledged every accepted event, those in the spool included.
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -19,6 +20,7 @@ from telephony_billing_producers import (
     aio,
 )
 from telephony_billing_producers._courier import Courier
+from telephony_billing_producers._kafka.kafka_python import KafkaPythonConnection
 from tests.producers.conftest import NOWHERE, UsageTopic, spooled
 
 
@@ -72,6 +74,33 @@ async def test_kafka_has_what_was_awaited(usage_topic: UsageTopic, tmp_path: Pat
 
     ids = [json.loads(each.value)["id"] for each in usage_topic.records(40)]
     assert ids == [f"c-{number}" for number in range(40)]
+
+
+async def test_the_loop_hands_nothing_over(
+    usage_topic: UsageTopic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events that come faster than that go to the emitter's thread, which is slowed in place of the loop."""
+    connected = settings(
+        tmp_path,
+        bootstrap_servers=usage_topic.bootstrap,
+        topic_prefix=usage_topic.prefix,
+        connect_timeout_seconds=10,
+    )
+    threads: set[str] = set()
+    send = KafkaPythonConnection.send
+
+    def noted(connection: KafkaPythonConnection, events: Any) -> None:
+        threads.add(threading.current_thread().name)
+        send(connection, events)
+
+    monkeypatch.setattr(KafkaPythonConnection, "send", noted)
+    async with AsyncUsageEmitter(connected, registry=CollectorRegistry()) as emitter:
+        outcomes = [emitter.emit("sms.send", "acme", id=str(number), source="/sms") for number in range(3000)]
+        assert set(await asyncio.gather(*outcomes)) == {Outcome.ACKNOWLEDGED}
+
+    ids = [json.loads(each.value)["id"] for each in usage_topic.records(3000)]
+    assert ids == [str(number) for number in range(3000)]
+    assert threading.current_thread().name not in threads
 
 
 async def test_what_was_accepted_is_kept_when_the_emitter_is_closed(tmp_path: Path) -> None:
