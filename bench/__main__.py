@@ -1,4 +1,4 @@
-"""`make bench-counting`: how fast usage is counted, how fresh the counts are, and what they cost in memory."""
+"""`make bench-counting`: measures the speed of counting, the freshness of counts, and their memory in Redis."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ from bench.task import TaskOutcome
 
 DIRECTORY = Path(".local/bench")
 PARTS = ("contest", "live", "memory")
-QUICK_SHARE = 10  # of each size
+QUICK_SHARE = 10  # every size is divided by this
 TABLE_WIDTH = 110
 
 app = typer.Typer(add_completion=False)
@@ -31,11 +31,11 @@ def counting(
     *,
     events: Annotated[int, typer.Option(min=1000, help="Events of the topic that is counted.")] = 1_000_000,
     slow_events: Annotated[
-        int, typer.Option(min=100, help="How many of them for who goes over single events.")
+        int, typer.Option(min=100, help="Events for contestants that handle single events.")
     ] = 20_000,
     repetitions: Annotated[int, typer.Option(min=1, help="Turns of every contestant.")] = 3,
     identities: Annotated[int, typer.Option(min=1000, help="Identities in one dedupe block.")] = 2_000_000,
-    seconds: Annotated[float, typer.Option(min=1, help="Of each steady rate.")] = 20.0,
+    seconds: Annotated[float, typer.Option(min=1, help="Seconds per steady rate.")] = 20.0,
     quick: Annotated[bool, typer.Option("--quick", help="A tenth of every size, one turn: does it run?")] = False,
     part: Annotated[list[str], typer.Option(help=f"Of {', '.join(PARTS)}; again for more.")] = list(PARTS),  # noqa: B006
 ) -> None:
@@ -51,7 +51,7 @@ def counting(
     say("starting Kafka and Redis")
     outcomes: dict[str, list[TaskOutcome]] = {}
     with running_servers(DIRECTORY.resolve()) as servers:
-        # First, while the server is new: what it keeps for others' work would blur what INFO says.
+        # First, while the server is new: memory left over from other work would distort INFO's numbers.
         used = memory.measure(servers.redis_url, identities, say) if "memory" in part else None
         if "contest" in part:
             outcomes = Contest(servers, events, slow_events).run(repetitions, say)

@@ -1,4 +1,4 @@
-"""The real aggregator as a child process, and how far it is by the conservation counters in Redis."""
+"""Runs the real aggregator as a child process, and reads its progress from the conservation counters in Redis."""
 
 import os
 import sys
@@ -15,12 +15,12 @@ from ledger.keys import ShardKeys
 from local.servers.process import Command, ServerProcess
 from runtime.settings import KafkaSettings
 
-CATCH_UP_SECONDS = 300.0
+CATCH_UP_SECONDS = 300.0  # seconds until everything must be counted
 _FATES = ("read", "counted", "duplicate", "ready")
 
 
 class ProcessReading(NamedTuple):
-    """The counters at a moment (`at` seconds, monotonic): records read, by shard; counted and duplicate, in all."""
+    """The counters at a time (`at`, monotonic seconds): records read by shard; counted and duplicate in total."""
 
     at: float
     read: tuple[int, ...]
@@ -30,19 +30,19 @@ class ProcessReading(NamedTuple):
 
     @property
     def total(self) -> int:
-        """Records read of all shards."""
+        """Returns the records read of all shards."""
         return sum(self.read)
 
 
 class ProcessCounters:
-    """Reads the conservation counters of every shard at once."""
+    """Reads the conservation counters of all shards at once."""
 
     def __init__(self, redis: Redis, partitions: int, prefix: str = "") -> None:
         self._redis = redis
         self._keys = [ShardKeys(prefix, number).fences for number in range(partitions)]
 
     def now(self) -> ProcessReading:
-        """As they stand."""
+        """Returns the present counters."""
         pipeline = self._redis.pipeline(transaction=False)
         for key in self._keys:
             pipeline.hmget(key, _FATES)
@@ -52,7 +52,7 @@ class ProcessCounters:
         return ProcessReading(time.monotonic(), read, sum(counted), sum(duplicate), ready)
 
     def watch(self, every: float, total: int) -> Iterator[ProcessReading]:
-        """Readings until so many records were read, the last of them included."""
+        """Yields readings, `every` seconds, until `total` records were read; also the last one."""
         deadline = time.monotonic() + CATCH_UP_SECONDS
         while True:
             reading = self.now()
@@ -64,7 +64,7 @@ class ProcessCounters:
             time.sleep(every)
 
     def wait_ready(self) -> ProcessReading:
-        """The first reading with every shard ready for readers."""
+        """Returns the first reading with all shards ready for readers."""
         deadline = time.monotonic() + CATCH_UP_SECONDS
         while (reading := self.now()).ready < len(self._keys):
             if reading.at > deadline:
@@ -75,7 +75,7 @@ class ProcessCounters:
 
 @contextmanager
 def running_aggregator(servers: Servers, settings: KafkaSettings) -> Iterator[psutil.Process]:
-    """`python -m aggregator`, while the context lasts."""
+    """Runs `python -m aggregator` while the context lasts."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("BILLING_")} | {
         "BILLING_KAFKA_BOOTSTRAP_SERVERS": servers.kafka,
         "BILLING_TOPIC_PREFIX": settings.topic_prefix,
@@ -92,6 +92,6 @@ def running_aggregator(servers: Servers, settings: KafkaSettings) -> Iterator[ps
 
 
 def cpu_seconds(process: psutil.Process) -> float:
-    """Processor time that a process has had."""
+    """Returns the processor time that a process has used, in seconds."""
     times = process.cpu_times()
     return float(times.user + times.system)

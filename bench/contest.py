@@ -1,4 +1,4 @@
-"""Everybody counts the same preloaded topic, in turns: first each once, then each again."""
+"""All contestants count the same preloaded topic, in turns: all once, then all again."""
 
 import subprocess
 import sys
@@ -19,20 +19,20 @@ from runtime.topics import TopicNames
 BENCH_PYTHON = Path(".venv-bench/bin/python")
 LONGEST_SECONDS = 300.0
 POLL_SECONDS = 0.02
-TAKE_TIMES = 5  # as many as for who goes over single events: it is faster, and a few seconds say little
+TAKE_TIMES = 5  # times the events of contestants that handle single events: `take` is faster, and needs more of them
 RAW, BARE, OURS, REFOLD = "getmany", "bare", "aggregator", "refold"
 TAKE, FAUST, QUIX = "take", "faust", "quix"
 _MODULES = {RAW: "raw", BARE: "bare", TAKE: "faust_take", FAUST: "faust_events", QUIX: "quix_events"}
 
 
 def median_rate(outcomes: Sequence[TaskOutcome]) -> float:
-    """Events per second."""
+    """Returns the median of events per second."""
     return median(outcome.rate for outcome in outcomes)
 
 
 @dataclass(slots=True)
 class Contest:
-    """Runs contestants over one topic of `events` events, `slow_events` for those that go over single events."""
+    """Runs contestants over one topic: `events` events, or `slow_events` for those that handle single events."""
 
     servers: Servers
     events: int
@@ -46,7 +46,7 @@ class Contest:
         )
 
     def run(self, repetitions: int, say: Callable[[str], None]) -> dict[str, list[TaskOutcome]]:
-        """The outcomes by contestant. Redis is flushed before each."""
+        """Returns the outcomes by contestant. Redis is flushed before every run."""
         say(f"writing {self.events} events")
         self.distinct = preload(self.settings, self.events)
         outcomes: dict[str, list[TaskOutcome]] = {}
@@ -84,7 +84,7 @@ class Contest:
         return TaskOutcome.parse(ran.stdout)
 
     def _ours(self, redis: Redis) -> dict[str, TaskOutcome]:
-        """The first fold of the topic, then the whole fold again after a flush of Redis under the running process."""
+        """Measures the first fold of the topic, then the whole fold again after a flush of Redis."""
         counters = ProcessCounters(redis, PARTITIONS)
         with running_aggregator(self.servers, self.settings) as process:
 

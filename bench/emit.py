@@ -1,4 +1,4 @@
-"""Publishes events at a steady rate and says when each was sent: `python -m bench.emit TASK`, as a child process."""
+"""Publishes events at a steady rate, and prints the times at which they were sent: `python -m bench.emit TASK`."""
 
 import gc
 import json
@@ -30,16 +30,16 @@ class Emission:
 
     @property
     def count(self) -> int:
-        """How many events that makes."""
+        """Returns the number of events."""
         return round(self.rate * self.seconds)
 
     def text(self) -> str:
-        """As a command-line argument."""
+        """Returns the emission as a command-line argument."""
         return json.dumps(asdict(self))
 
 
 def emit(emission: Emission) -> list[list[float]]:
-    """The moments (monotonic seconds) at which each partition's events were handed to the client, in order."""
+    """Publishes. Returns the times (monotonic seconds) at which events were handed to the client, by partition."""
     topic, partitions = TopicNames(emission.prefix).usage, emission.partitions
     load = [
         (account, value, partition_of(account, partitions))
@@ -62,5 +62,5 @@ def emit(emission: Emission) -> list[list[float]]:
 
 
 if __name__ == "__main__":
-    gc.disable()  # its pauses would be taken for the aggregator's
+    gc.disable()  # its pauses would look like the aggregator's
     print(json.dumps(emit(Emission(**json.loads(sys.argv[1])))))  # noqa: T201 - the answer

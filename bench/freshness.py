@@ -1,4 +1,4 @@
-"""How long after it was sent an event is counted, and what that costs, at a steady rate."""
+"""Measures the time from the sending to the counting of events at a steady rate, and the processor time."""
 
 import json
 import subprocess
@@ -19,13 +19,13 @@ from runtime.settings import KafkaSettings
 from runtime.topics import create_topics
 
 PREFIX = "live-"
-POLL_SECONDS = 0.01  # how exactly a moment is known; to look more often would take a good part of a core
-SETTLE_SECONDS = 5.0  # sent first, and left out: a JVM compiles what a new rate makes hot, which is not the question
+POLL_SECONDS = 0.01  # seconds: the precision of a time; more frequent looks would take a good part of a core
+SETTLE_SECONDS = 5.0  # seconds at the beginning that are left out, while Kafka's JVM compiles for the new rate
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Milliseconds from sent to counted; the aggregator's share of a core meanwhile, and everybody's of all cores."""
+    """Milliseconds from sent to counted; the aggregator's share of a core, and all processes' share of all cores."""
 
     rate: float
     events: int
@@ -37,7 +37,7 @@ class Freshness:
 
 
 class FreshnessLook(NamedTuple):
-    """The counters at a moment, and processor time until then: the aggregator's; everybody's, and everybody's idle."""
+    """The counters at a time, and processor seconds up to it: the aggregator's, the machine's busy and idle ones."""
 
     reading: ProcessReading
     own_seconds: float
@@ -47,7 +47,7 @@ class FreshnessLook(NamedTuple):
 
 @dataclass(slots=True)
 class Live:
-    """A running aggregator that has caught up with everything, and its counters."""
+    """A running aggregator that has caught up, and its counters."""
 
     servers: Servers
     process: psutil.Process
@@ -55,7 +55,7 @@ class Live:
     seed: int = 100
 
     def measure(self, rate: float, seconds: float) -> Freshness:
-        """Sends at `rate` events per second until it has settled, and then for `seconds`."""
+        """Sends `rate` events per second for the settling time, and then for `seconds`; measures the latter."""
         self.seed += 1
         emission = Emission(self.servers.kafka, PREFIX, PARTITIONS, rate, SETTLE_SECONDS + seconds, self.seed)
         looks = [self._look(self.counters.now())]
@@ -83,7 +83,7 @@ class Live:
 
 @contextmanager
 def live(servers: Servers, say: Callable[[str], None]) -> Iterator[Live]:
-    """Topics of its own, empty; Redis flushed."""
+    """Runs an aggregator on its own, empty topics and a flushed Redis."""
     settings = KafkaSettings(kafka_bootstrap_servers=servers.kafka, topic_prefix=PREFIX, partitions=PARTITIONS)
     create_topics(settings)
     say("starting an aggregator on empty topics")
@@ -96,9 +96,9 @@ def live(servers: Servers, say: Callable[[str], None]) -> Iterator[Live]:
 
 
 def latencies(sent: Sequence[Sequence[float]], readings: Sequence[ProcessReading], since: float) -> Iterator[float]:
-    """Seconds for each event sent from `since` on.
+    """Yields the seconds from sent to counted for all events sent from `since` on.
 
-    A partition's k-th event is counted once its shard has read k more than at first.
+    A partition's k-th event is counted once its shard has read k more records than at the first reading.
     """
     for partition, moments in enumerate(sent):
         done, base = 0, readings[0].read[partition]

@@ -11,7 +11,7 @@ NO_BODY = 204, 304
 
 
 class HttpAnswer(NamedTuple):
-    """A response, and the moment (monotonic seconds) at which its last byte was there."""
+    """A response, and the time (monotonic seconds) at which its last byte came."""
 
     status: int
     body: bytes
@@ -26,7 +26,7 @@ class Connection(asyncio.Protocol):
         self._answer: asyncio.Future[HttpAnswer] | None = None
 
     async def ask(self, request: bytes) -> HttpAnswer:
-        """The answer to a whole request.
+        """Sends a whole request, and returns the answer.
 
         Raises:
             ConnectionResetError: the server closed the connection first.
@@ -42,12 +42,12 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Asyncio has connected."""
+        """Keeps the transport; asyncio calls this after connecting."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a TCP connection's always is
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Part of an answer has come."""
+        """Collects the parts of an answer."""
         self._read += data
         end = self._read.find(_END)
         if end < 0:
@@ -63,13 +63,13 @@ class Connection(asyncio.Protocol):
             self._answer.set_result(answer)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The server has gone."""
+        """Fails the request in progress; the server has closed the connection."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error or ConnectionResetError("the server closed the connection"))
 
 
 async def connect(url: str) -> Connection:
-    """A new connection to the host and port of an http:// URL."""
+    """Opens a connection to the host and port of an http:// URL."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 80
     _, connection = await asyncio.get_running_loop().create_connection(Connection, host, port)
@@ -77,12 +77,12 @@ async def connect(url: str) -> Connection:
 
 
 def get(path: str, bearer: str) -> bytes:
-    """A GET with a bearer token."""
+    """Returns a GET request with a bearer token."""
     return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {bearer}\r\n\r\n".encode()
 
 
 def post(path: str, bearer: str, body: bytes, content_type: str = "application/json", *more: str) -> bytes:
-    """A POST with a bearer token; `more` are whole header lines."""
+    """Returns a POST request with a bearer token; `more` are whole header lines."""
     head = (
         f"POST {path} HTTP/1.1",
         "Host: bench",

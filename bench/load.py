@@ -1,4 +1,4 @@
-"""The load that every contestant counts: usage events of many accounts, a few of them repeated."""
+"""The load for all contestants: usage events of many accounts, a few of them repeated."""
 
 import random
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from metering.meters import CATALOGUE
 from metering.rfc3339 import from_unix
 
 ACCOUNTS = 10_000
-REPEATED = 0.01
-SPAN_SECONDS = 7200  # event times go through the last two hours, in order but for
-LATE_SECONDS = 60  # by how much each may be late
+REPEATED = 0.01  # share of events that are repeated
+SPAN_SECONDS = 7200  # seconds that the event times cover, up to now
+LATE_SECONDS = 60  # seconds by which an event may be out of order
 _OLD = 10_000  # events that may be repeated
 _EVENT = (
     b'{"specversion":"1.0","id":"%016x","source":"/sms/gateway-1","type":"%s","subject":"%s","time":"%s",'
@@ -19,9 +19,9 @@ _METERS = [meter.name.encode() for meter in CATALOGUE]
 
 
 def events(count: int, *, now: int, seed: int = 1, accounts: int = ACCOUNTS) -> Iterator[tuple[str, bytes]]:
-    """(account, value) of `count` records up to `now` (Unix seconds), the same for the same arguments.
+    """Yields (account, value) of `count` records up to `now` (Unix seconds); the same for the same arguments.
 
-    Few accounts have most of the events: the square of a uniform choice.
+    A few accounts have most of the events: the choice is the square of a uniform one.
     """
     rng = random.Random(seed)  # noqa: S311 - a load, not a secret
     times = [

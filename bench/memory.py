@@ -1,4 +1,4 @@
-"""How many bytes of Redis the state takes: per remembered identity, and per account and month."""
+"""Measures the bytes that the state takes in Redis: per remembered identity, and per account and month."""
 
 import asyncio
 import time
@@ -25,9 +25,9 @@ ONE_UNIT = 1 << 32 | 1  # the correction of an identity: a unit of the first cou
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
-    """Bytes as MEMORY USAGE says; `info_...` is by how much INFO saw the server's memory grow instead.
+    """Bytes by MEMORY USAGE; `info_...`: the growth of the server's memory by INFO instead.
 
-    An account-month has a month's every hour used, with all meters or with two.
+    An account-month has usage in all hours of a month, of all meters or of two.
     """
 
     identities: int
@@ -38,7 +38,7 @@ class MemoryUse:
 
 
 def measure(redis_url: str, identities: int, say: Callable[[str], None]) -> MemoryUse:
-    """Fills one dedupe block of one shard with so many identities, and two accounts with a month of usage each."""
+    """Fills one dedupe block of one shard with identities, and two accounts with a month of usage; measures both."""
     with SyncRedis.from_url(redis_url) as redis:
         redis.flushall()
         say(f"remembering {identities} identities in one block of one shard")

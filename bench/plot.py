@@ -16,7 +16,7 @@ OURS_COLOR, OTHER_COLOR = "#1f5fa8", "#a9b4c0"
 
 
 def draw(results: dict[str, Any], to: Path) -> None:
-    """Rates on a logarithmic scale with their spread, and the times from sent to counted."""
+    """Draws the rates on a logarithmic scale with their spread, and the times from sent to counted."""
     figure, axes = pyplot.subplots(1, 2, figsize=(13, 4.2), width_ratios=(3, 2), layout="constrained")
     _draw_rates(axes[0], results["titles"], results["rates"])
     _draw_freshness(axes[1], results["freshness"])

@@ -1,4 +1,4 @@
-"""What one run found, and the targets that it is held to."""
+"""The results of one run of the counting benchmark, and its targets."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -10,11 +10,11 @@ from bench.spread import Spread, spread
 from bench.task import TaskOutcome
 
 SLOW_RATE, STEADY_RATE = 10.0, 1000.0  # events per second
-TARGET_IDENTITIES = 1_000_000  # a set's fixed part weighs more in a smaller block
+TARGET_IDENTITIES = 1_000_000  # identities: in a smaller block, the fixed size of a set distorts the result
 
 
 class Target(NamedTuple):
-    """A bound and what was measured against it."""
+    """A target, and the measured value."""
 
     text: str
     measured: float
@@ -23,27 +23,27 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CountingResults:
-    """Everything that was measured; what a run left out is empty or None."""
+    """All measurements; parts that a run left out are empty or None."""
 
     outcomes: dict[str, list[TaskOutcome]]
     memory: MemoryUse | None
     freshness: list[Freshness]
 
     def rates(self) -> dict[str, Spread]:
-        """Events per second, by contestant."""
+        """Returns the events per second by contestant."""
         return {name: spread([outcome.rate for outcome in each]) for name, each in self.outcomes.items()}
 
     def ratio(self, other: str) -> Spread:
-        """The aggregator's rate over another's, turn by turn."""
+        """Returns the aggregator's rate divided by another contestant's, turn by turn."""
         pairs = zip(self.outcomes[OURS], self.outcomes[other], strict=True)
         return spread([ours.rate / theirs.rate for ours, theirs in pairs])
 
     def at_rate(self, rate: float) -> Freshness | None:
-        """The freshness at a rate, if it was measured."""
+        """Returns the freshness at a rate; None if it was not measured."""
         return next((each for each in self.freshness if each.rate == rate), None)
 
     def targets(self) -> list[Target]:
-        """The targets that this run can speak of."""
+        """Returns the targets that this run has measured."""
         found = []
         if self.outcomes:
             for other, least, text in (
@@ -69,7 +69,7 @@ class CountingResults:
         return found
 
     def document(self) -> dict[str, Any]:
-        """For JSON."""
+        """Returns the results for JSON."""
         ratios = {other: self.ratio(other)._asdict() for other in self.outcomes if other not in (OURS, REFOLD)}
         return {
             "outcomes": {name: [asdict(outcome) for outcome in each] for name, each in self.outcomes.items()},

@@ -1,4 +1,4 @@
-"""The benchmark's own Kafka and Redis, as `billing up` starts them, over a directory that is deleted afterwards."""
+"""Runs the benchmark's own Kafka and Redis, like `billing up`, in a directory that is deleted afterwards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ PARTITIONS = 12
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where they are, and a directory for the logs of what runs on them."""
+    """The servers' addresses, and a directory for the logs of their clients."""
 
     kafka: str
     redis_url: str
@@ -24,7 +24,7 @@ class Servers:
 
 @contextmanager
 def running_servers(under: Path) -> Iterator[Servers]:
-    """Both servers, while the context lasts."""
+    """Runs both servers while the context lasts."""
     under.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=under) as name:
         directory = Path(name)

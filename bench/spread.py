@@ -1,4 +1,4 @@
-"""Median, least and most of a few repetitions: what a noisy machine allows to be said."""
+"""Median, least and most of a few repetitions: single values of a noisy machine mean little."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Spread(NamedTuple):
-    """Of one figure over a run's repetitions."""
+    """The spread of a value over the repetitions of a run."""
 
     median: float
     min: float
@@ -14,5 +14,5 @@ class Spread(NamedTuple):
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """The spread of at least one value."""
+    """Returns the spread of at least one value."""
     return Spread(median(values), min(values), max(values))

@@ -1,4 +1,4 @@
-"""The look of every benchmark's tables."""
+"""The tables of all benchmarks."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ WIDTH = 110
 
 
 def new_table(title: str, *columns: str) -> Table:
-    """An empty table; its first column is text, the others are figures."""
+    """Returns an empty table; the first column is text, the others are numbers."""
     table = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", no_wrap=not number)
@@ -18,7 +18,7 @@ def new_table(title: str, *columns: str) -> Table:
 
 
 def targets_table(targets: Sequence[Target]) -> Table:
-    """What is aimed at, and whether it was met."""
+    """Returns the table of targets, with measured values."""
     table = new_table("Targets", "", "measured", "")
     for target in targets:
         table.add_row(target.text, f"{target.measured:,.2f}", "met" if target.met else "[bold red]not met")

@@ -1,4 +1,4 @@
-"""What a contestant is told on its command line, and what it answers on its standard output: a line of JSON each."""
+"""A contestant's task (its command-line argument) and its outcome (its standard output), both as a line of JSON."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskOutcome:
-    """`events` records in `seconds` on the wall, with `cpu_seconds` of the contestant's own process."""
+    """`events` records in `seconds` of elapsed time, with `cpu_seconds` of the contestant's own process."""
 
     events: int
     seconds: float
@@ -43,12 +43,12 @@ class TaskOutcome:
 
 
 def told() -> Task:
-    """The task of this process."""
+    """Returns the task of this process."""
     return Task(**json.loads(sys.argv[-1]))
 
 
 class Stopwatch:
-    """Runs from the first record in hand to the last one done: connecting and joining a group are not the question."""
+    """Measures from the first record to the last; connecting and joining a group are not measured."""
 
     def __init__(self) -> None:
         self._wall = 0.0
@@ -56,12 +56,12 @@ class Stopwatch:
         self._done = 0
 
     def start(self) -> None:
-        """The first record is in hand; later calls do nothing."""
+        """Starts the measurement at the first record; later calls do nothing."""
         if not self._wall:
             self._wall, self._cpu = time.perf_counter(), time.process_time()
 
     def add(self, events: int) -> int:
-        """So many more are done; gives all that are."""
+        """Adds records that are done. Returns the number of all that are done."""
         self._done += events
         return self._done
 

@@ -1,4 +1,4 @@
-"""Writing the load to Kafka, faster than anybody counts it."""
+"""Writes the load to Kafka."""
 
 import time
 
@@ -13,7 +13,7 @@ FLUSH_SECONDS = 60.0
 
 
 def preload(settings: KafkaSettings, count: int) -> int:
-    """Makes the topics under the settings' prefix and writes `count` events; gives how many of them are distinct."""
+    """Makes the topics under the settings' prefix, and writes `count` events. Returns the number of distinct ones."""
     create_topics(settings)
     producer = Producer({"bootstrap.servers": settings.kafka_bootstrap_servers, "linger.ms": 50, "acks": "all"})
     topic, distinct = TopicNames(settings.topic_prefix).usage, set()

@@ -1,4 +1,4 @@
-"""`make bench-api`: how many requests for usage the API answers, and how soon, by what FastAPI itself can."""
+"""`make bench-api`: measures the API's rate and latency for usage requests, compared with a bare FastAPI endpoint."""
 
 import asyncio
 import json
@@ -86,7 +86,7 @@ async def _fill(url: str, accounts: int) -> Filled:
 
 
 def _wait_for_rest(redis: SyncRedis) -> None:
-    """Until the server has written its file anew, which so much data at once makes it do."""
+    """Waits until Redis has rewritten its append-only file, which the fill causes."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < deadline:
         state = redis.info("persistence")
@@ -96,7 +96,7 @@ def _wait_for_rest(redis: SyncRedis) -> None:
 
 
 def _check(api: Serving, filled: Filled) -> None:
-    """What is measured must be the right answer."""
+    """Checks that the API's answers are right before they are measured."""
     for key in (filled.keys[0], filled.keys[-1]):
         request = urllib.request.Request(api.url + PATHS[USAGE], headers={"Authorization": f"Bearer {key}"})  # noqa: S310
         with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own

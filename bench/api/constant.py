@@ -1,4 +1,4 @@
-"""What the API is measured by: a FastAPI application that does nothing, served as the API is. `... constant PORT`."""
+"""The reference for the API: a FastAPI application with a constant answer, served like the API. `... constant PORT`."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ _ANSWER: dict[str, object] = json.loads(body_of((123_456,) * len(CATALOGUE)))
 
 
 def create_app() -> FastAPI:
-    """Answers as the API does, with the same totals for everybody."""
+    """Returns an application that answers like the API, but always with the same totals."""
     app = FastAPI(docs_url=None, redoc_url=None)
 
     @app.get("/constant")

@@ -1,4 +1,4 @@
-"""A Redis full of accounts, each with a key and a month of hours, as the folds leave it."""
+"""Fills a Redis with accounts, keys and a month of usage per account, as if the aggregator had folded them."""
 
 import random
 from collections import defaultdict
@@ -23,7 +23,7 @@ from metering.partition import partition_of
 
 PARTITIONS = 12
 MONTH_HOURS = 30 * 24
-PERIOD_HOURS = 29 * 24  # the current billing period began so long ago
+PERIOD_HOURS = 29 * 24  # hours since the current billing period began
 TEMPLATE = "template"
 ROWS_A_CALL = 500
 _LOGS = (Log.USAGE, Log.ACCOUNTS, Log.API_KEYS)
@@ -31,17 +31,17 @@ _LOGS = (Log.USAGE, Log.ACCOUNTS, Log.API_KEYS)
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What is there to be asked for: a key of each account, and the totals that every account must be told."""
+    """The contents: a key per account, and the totals that the API must answer for every account."""
 
     keys: list[str]
     totals: tuple[int, ...]
 
 
 async def fill(redis: Redis, accounts: int, now: int) -> Filled:
-    """Fills a flushed server: `accounts` accounts with six meters in every hour of the month before `now`.
+    """Fills an empty server: `accounts` accounts with six meters in every hour of the month before `now`.
 
-    One account's month is folded by the ledger; the others are copies of it, key by key. What a fold of all would have
-    left to be billed is left out: reading does not look at it, and it would take gigabytes.
+    The ledger folds one account's month; the others are copies of it, key by key. The due buckets of a real fold are
+    left out: readers do not look at them, and they would take gigabytes.
     """
     ledger = Ledger(RedisStore(redis), "", PARTITIONS)
     for number in range(PARTITIONS):
@@ -93,7 +93,7 @@ async def _copy_template(redis: Redis, names: list[str]) -> None:
 
 
 async def _fold_tables(ledger: Ledger, names: list[str], anchor: int, now: int) -> list[str]:
-    """Folds the accounts' records, and a key for each; gives the keys."""
+    """Folds the accounts' records, and a key per account. Returns the keys."""
     rng = random.Random(2)  # noqa: S311 - keys that open nothing but this server
     keys, changes = [], {log: defaultdict[int, dict[str, bytes | None]](dict) for log in (Log.ACCOUNTS, Log.API_KEYS)}
     for name in names:

@@ -1,4 +1,4 @@
-"""Asks a server, as fast as it answers or at a steady rate: `python -m bench.api.generate TASK`, a child process."""
+"""Sends requests, as fast as the server answers or at a steady rate: `python -m bench.api.generate TASK`."""
 
 import asyncio
 import gc
@@ -16,16 +16,16 @@ from bench.keep_alive import Connection, connect, get
 
 @dataclass(frozen=True, slots=True)
 class LoadTask:
-    """What to ask for, and how.
+    """The requests to send.
 
     Attributes:
-        url: of the server.
-        path: of the endpoint.
-        keys: a file with an API key a line; each request takes any of them.
-        connections: how many requests may be on their way at once.
-        seconds: for how long; 0: each key once, in order.
-        rate: requests per second, whether or not those before have been answered; 0: as fast as they are.
-        seed: makes the choice of keys.
+        url: the server's address.
+        path: the endpoint's path.
+        keys: a file with one API key per line; a request takes a random one.
+        connections: the most requests in progress at once.
+        seconds: the duration; 0: every key once, in order.
+        rate: requests per second, even if earlier ones are not answered yet; 0: as fast as the server answers.
+        seed: the seed for the choice of keys.
     """
 
     url: str
@@ -37,16 +37,16 @@ class LoadTask:
     seed: int = 1
 
     def text(self) -> str:
-        """As a command-line argument."""
+        """Returns the task as a command-line argument."""
         return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What came of it: `seconds` from the first request to the last answer; latencies in milliseconds.
+    """The measurement: `seconds` from the first request to the last answer; latencies in milliseconds.
 
-    A latency counts from the moment at which the request was to be sent. `late_ms` is by how much, at p99, the
-    generator itself was late; `core_share` what it took of a core.
+    A latency counts from the time at which the request was due. `late_ms` is the p99 delay of the generator itself;
+    `core_share` is its share of a core.
     """
 
     answers: int
@@ -59,12 +59,12 @@ class LoadResult:
 
     @property
     def rate(self) -> float:
-        """Answers per second."""
+        """Returns the answers per second."""
         return self.answers / self.seconds
 
 
 class Generator:
-    """Asks, and notes (intended, sent, answered) of every request."""
+    """Sends requests, and records the times (intended, sent, answered) of all."""
 
     def __init__(self, task: LoadTask) -> None:
         self._task = task
@@ -74,7 +74,7 @@ class Generator:
         self.times: list[tuple[float, float, float]] = []
 
     async def run(self) -> None:
-        """Until the task is done."""
+        """Runs until the task is done."""
         task = self._task
         connections = [await connect(task.url) for _ in range(task.connections)]
         if task.rate:
@@ -98,7 +98,7 @@ class Generator:
             await self._ask(connection, request, now)
 
     async def _open_loop(self, connections: list[Connection]) -> None:
-        """Each request has its moment. One that finds no connection free waits, and its latency grows by that."""
+        """Sends requests at fixed times. A request without a free connection waits; its latency includes the wait."""
         due: asyncio.Queue[float | None] = asyncio.Queue()
         requests = self._any()
         serving = [asyncio.create_task(self._serve(each, due, requests)) for each in connections]
@@ -127,7 +127,7 @@ class Generator:
 
 
 def summary(times: list[tuple[float, float, float]], cpu: float) -> LoadResult:
-    """Of (intended, sent, answered), at least one, and of the processor seconds that it took to ask."""
+    """Summarises the times (intended, sent, answered) of at least one request, and the generator's processor time."""
     latencies = sorted(answered - intended for intended, _, answered in times)
     late = sorted(sent - intended for intended, sent, _ in times)
     seconds = max(answered for _, _, answered in times) - times[0][0]
@@ -140,9 +140,9 @@ def _at(ordered: list[float], share: float) -> float:
 
 
 def main() -> None:
-    """Does the task of the command line, and prints what was measured."""
+    """Runs the task of the command line, and prints the measurement."""
     generator = Generator(LoadTask(**json.loads(sys.argv[1])))
-    gc.disable()  # its pauses would be taken for the server's
+    gc.disable()  # its pauses would look like the server's
     before = time.process_time()
     asyncio.run(generator.run())
     print(json.dumps(asdict(summary(generator.times, time.process_time() - before))))  # noqa: T201 - the answer

@@ -1,4 +1,4 @@
-"""The turns: everyone as fast as they answer, one after the other, again and again; then at a steady rate."""
+"""Runs the turns: the servers alternate, first as fast as they answer, then at a steady rate."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ OPEN_CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one turn measured, and what it used."""
+    """The measurement of one turn, and the resources that it used."""
 
     measured: LoadResult
     used: Used
@@ -37,15 +37,15 @@ class Bench:
     seconds: float
 
     def first(self) -> Turn:
-        """Each key for the first time, one request after the other."""
+        """Measures the first request of every key, one after the other."""
         return self._turn(USAGE, replace(self._task(USAGE), connections=1, seconds=0))
 
     def alone(self) -> Turn:
-        """One request at a time, of keys that were asked with before."""
+        """Measures one request at a time, with keys that were used before."""
         return self._turn(USAGE, replace(self._task(USAGE), connections=1))
 
     def closed(self, turns: int, say: Callable[[str], None]) -> dict[str, list[Turn]]:
-        """As fast as they answer: everyone has a turn, then everyone the next."""
+        """Measures as fast as the servers answer: all servers have one turn, then all the next."""
         found: dict[str, list[Turn]] = {name: [] for name in PATHS}
         for number in range(turns):
             for name, each in found.items():
@@ -54,7 +54,7 @@ class Bench:
         return found
 
     def open(self, name: str, rate: float) -> Turn:
-        """At a steady rate."""
+        """Measures at a steady rate."""
         return self._turn(name, replace(self._task(name), connections=OPEN_CONNECTIONS, rate=rate))
 
     def _task(self, name: str) -> LoadTask:

@@ -1,4 +1,4 @@
-"""What one run found of the API, and the targets that it is held to."""
+"""The results of one run of the API's benchmark, and its targets."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from bench.spread import Spread, spread
 
 @dataclass(frozen=True, slots=True)
 class ApiResults:
-    """Everything that was measured; `first` and `alone` are of one request at a time."""
+    """All measurements; `first` and `alone` are with one request at a time."""
 
     accounts: int
     first: Turn
@@ -19,16 +19,16 @@ class ApiResults:
     opened: dict[str, Turn]
 
     def rate(self, name: str) -> Spread:
-        """Requests per second."""
+        """Returns the requests per second of a server."""
         return spread([turn.measured.rate for turn in self.closed[name]])
 
     def ratio(self) -> Spread:
-        """The API's rate over the reference's, turn by turn."""
+        """Returns the API's rate divided by the reference's, turn by turn."""
         pairs = zip(self.closed[USAGE], self.closed[CONSTANT], strict=True)
         return spread([ours.measured.rate / theirs.measured.rate for ours, theirs in pairs])
 
     def targets(self) -> list[Target]:
-        """All of them."""
+        """Returns all targets."""
         ratio, p99, trips = self.ratio().median, self.opened[USAGE].measured.p99_ms, trips_of(self.alone)
         return [
             Target("at least 50 % of an endpoint that returns a constant", ratio, ratio >= 0.5),
@@ -37,7 +37,7 @@ class ApiResults:
         ]
 
     def document(self) -> dict[str, Any]:
-        """For JSON."""
+        """Returns the results for JSON."""
         return {
             "accounts": self.accounts,
             "first": asdict(self.first),
@@ -51,10 +51,10 @@ class ApiResults:
 
 
 def trips_of(turn: Turn) -> float:
-    """Trips to Redis per request."""
+    """Returns the trips to Redis per request."""
     return turn.used.trips / turn.measured.answers
 
 
 def scripts_of(turn: Turn) -> float:
-    """Scripts that Redis ran per request."""
+    """Returns the scripts that Redis ran per request."""
     return turn.used.scripts / turn.measured.answers

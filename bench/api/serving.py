@@ -1,4 +1,4 @@
-"""The servers that are asked, each a process of its own, and what they have used."""
+"""Runs the measured servers, one process each, and measures the resources that they use."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ class Serving:
 
 @contextmanager
 def running_api(redis_url: str, log: Path) -> Iterator[Serving]:
-    """`python -m api`, without a limit for a key, while the context lasts."""
+    """Runs `python -m api` without a rate limit while the context lasts."""
     port = free_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith("BILLING_")} | {
         "BILLING_REDIS_URL": redis_url,
@@ -45,7 +45,7 @@ def running_api(redis_url: str, log: Path) -> Iterator[Serving]:
 
 @contextmanager
 def running_constant(log: Path) -> Iterator[Serving]:
-    """The reference, while the context lasts."""
+    """Runs the reference while the context lasts."""
     port = free_port()
     command = Command([sys.executable, "-m", "bench.api.constant", str(port)], log)
     with _running("the reference", command, port) as serving:
@@ -73,9 +73,9 @@ def _running(name: str, command: Command, port: int) -> Iterator[Serving]:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What had been used up to a moment: processor seconds of a server and of Redis; scripts and trips of Redis.
+    """The resources used up to a time: processor seconds of a server and of Redis; scripts and trips of Redis.
 
-    A trip is a read of Redis from a connection: however many commands came with it.
+    A trip is one read by Redis from a connection, with any number of commands.
     """
 
     server: float
@@ -84,7 +84,7 @@ class Used:
     trips: int
 
     def since(self, before: "Used") -> "Used":
-        """What was used between two moments."""
+        """Returns the resources used between two times."""
         return Used(
             self.server - before.server,
             self.redis - before.redis,
@@ -94,7 +94,7 @@ class Used:
 
 
 def used(serving: Serving, redis: Redis) -> Used:
-    """As of now."""
+    """Returns the resources used up to now."""
     pipeline = redis.pipeline(transaction=False)
     for section in ("cpu", "commandstats", "stats"):
         pipeline.info(section)

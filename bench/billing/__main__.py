@@ -1,4 +1,4 @@
-"""`make bench-billing`: whether Stripe is told exactly what was counted, whatever goes wrong, and how fast."""
+"""`make bench-billing`: checks that Stripe gets exactly the counted units in spite of faults, and measures the rate."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The Stripe double as a process of its own, its controls, and what it takes from a client that does nothing else."""
+"""Runs the Stripe double as a process, uses its controls, and measures the events that it takes from a bare client."""
 
 import asyncio
 import json
@@ -38,29 +38,29 @@ class Double:
     url: str
 
     def control(self, path: str, body: object = None) -> Any:
-        """GET, or with a body POST, one of its controls."""
+        """Calls one of its controls: GET, or POST with a body."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}/_double/{path}", data, {"Content-Type": "application/json"})  # noqa: S310
         with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - our own
             return json.load(answer)
 
     def create_customers(self, names: Sequence[str]) -> dict[str, str]:
-        """A new customer for each name."""
+        """Creates a customer per name. Returns the ids by name."""
         requests = [post(CUSTOMERS_PATH, DOUBLE_API_KEY, b"", "application/x-www-form-urlencoded")] * len(names)
         answers = asyncio.run(ask_all(self.url, requests))
         return {name: json.loads(body)["id"] for name, body in zip(names, answers, strict=True)}
 
     def most_single(self, customers: Sequence[str], count: int) -> float:
-        """Meter events per second, one a request, no two of a customer and meter at once."""
+        """Returns the meter events per second with one event per request, never two of a customer and meter at once."""
         requests = [_post(SINGLE_PATH, DOUBLE_API_KEY, _event(customers, number)) for number in range(count)]
         return self._events_per_second(requests, count)
 
     def open_stream(self) -> None:
-        """Lets test keys use the stream, as fast as they can."""
+        """Allows test keys to use the stream, without a rate limit."""
         self.control("settings", {"stream_in_test_mode": True, "stream_events_per_second": None})
 
     def most_stream(self, customers: Sequence[str], count: int) -> float:
-        """Meter events per second, a hundred a request."""
+        """Returns the meter events per second with a hundred events per request."""
         (session,) = asyncio.run(ask_all(self.url, [_post(SESSION_PATH, DOUBLE_API_KEY, {})]))
         token = json.loads(session)["authentication_token"]
         bodies = [
@@ -77,10 +77,10 @@ class Double:
 
 
 async def ask_all(url: str, requests: Sequence[bytes]) -> list[bytes]:
-    """The bodies of the answers, in order.
+    """Sends all requests. Returns the bodies of the answers, in order.
 
     Raises:
-        RuntimeError: one of them was no success.
+        RuntimeError: a request failed.
     """
     waiting, bodies = iter(enumerate(requests)), [b""] * len(requests)
 
@@ -99,7 +99,7 @@ async def ask_all(url: str, requests: Sequence[bytes]) -> list[bytes]:
 
 @contextmanager
 def running_double(directory: Path) -> Iterator[Double]:
-    """`python -m local.stripe` over a file in `directory`, while the context lasts."""
+    """Runs `python -m local.stripe` with a file in `directory` while the context lasts."""
     port = free_port()
     argv = ["--port", str(port), "--state", str(directory / "stripe.db")]
     double = Double(f"http://127.0.0.1:{port}")

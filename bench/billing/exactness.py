@@ -1,4 +1,4 @@
-"""Whether Stripe's sums equal the counts after lost replies, refused calls and killed workers."""
+"""Checks that Stripe's sums equal the counts after lost replies, refused calls and killed workers."""
 
 import random
 import time
@@ -9,22 +9,22 @@ from typing import Any
 from bench.billing.world import World
 from local.servers.process import ServerProcess
 
-LOST, LIMITED = 0.05, 0.05  # of all calls
-HOURS = 2
-PARTS = 5  # the usage is counted bit by bit, while it is billed
+LOST, LIMITED = 0.05, 0.05  # shares of all calls
+HOURS = 2  # hours of usage
+PARTS = 5  # portions of the usage, which are counted while earlier ones are billed
 WORKERS = 2
-QUIET_SECONDS = 180.0  # without a row settled: it will not come to an end
-LOOK_SECONDS = 0.5
+QUIET_SECONDS = 180.0  # seconds without a settled row, after which the run ends
+LOOK_SECONDS = 0.5  # seconds between two looks
 MOST_NAMES = 100_000
 STOP_SECONDS = 40.0
 
 
 @dataclass(frozen=True, slots=True)
 class Exactness:
-    """What was billed, under what; `differing` account-meters have another sum at Stripe than was counted.
+    """The billed units and the faults. `differing`: account-meters whose sum at Stripe differs from the count.
 
-    `two_bodies` are identifiers that came with two different bodies; `most_at_once` the most calls in progress for one
-    customer and meter; `furthest_resend` the seconds between the first and the last time that a row was sent.
+    `two_bodies`: identifiers that came with two different bodies; `most_at_once`: the most calls in progress for one
+    customer and meter; `furthest_resend`: the most seconds between the first and the last sending of a row.
     """
 
     units: int
@@ -45,7 +45,7 @@ class Exactness:
 
 @dataclass
 class Killing:
-    """Two workers, one of which is killed every few seconds and started again."""
+    """Two workers; every few seconds one of them is killed and started again."""
 
     workers: list[ServerProcess]
     every: float
@@ -54,13 +54,13 @@ class Killing:
     _next: float = 0.0
 
     def start(self) -> None:
-        """Starts all."""
+        """Starts all workers."""
         for worker in self.workers:
             worker.spawn()
         self._next = time.monotonic() + self.every
 
     def look(self) -> None:
-        """Kills one if it is time.
+        """Kills a worker if it is time.
 
         Raises:
             RuntimeError: a worker has ended by itself.
@@ -77,7 +77,7 @@ class Killing:
         self._next = time.monotonic() + self.every
 
     def stop(self) -> None:
-        """As a supervisor would: what is in progress is finished."""
+        """Stops all workers gracefully: they finish the calls in progress."""
         for worker in self.workers:
             worker.stop(STOP_SECONDS)
 
@@ -111,7 +111,7 @@ def measure(world: World, units: int, kill_every: float, seed: int, say: Callabl
 
 
 def _await_end(world: World, killing: Killing) -> None:
-    """Until nothing is due and nothing on its way."""
+    """Waits until nothing is due and no row is in flight."""
     left, progress = world.unbilled(), time.monotonic()
     while left:
         killing.look()
@@ -120,7 +120,7 @@ def _await_end(world: World, killing: Killing) -> None:
         if now != left:
             left, progress = now, time.monotonic()
         elif time.monotonic() - progress > QUIET_SECONDS:
-            return  # the verdict says what is missing
+            return  # the result shows what is missing
 
 
 def _judged(world: World, kills: int, seconds: float) -> Exactness:

@@ -1,4 +1,4 @@
-"""What one run found of the billing, and the targets that it is held to."""
+"""The results of one run of the billing benchmark, and its targets."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,19 +8,19 @@ from bench.billing.throughput import Throughput
 from bench.results import Target
 from stripe_sync.sending.sender import RESEND_SECONDS
 
-STREAM_ROWS = 5000.0  # a second; less is aimed at where the double takes less
+STREAM_ROWS = 5000.0  # rows a second; the target is lower if the double takes less
 
 
 @dataclass(frozen=True, slots=True)
 class BillingResults:
-    """Everything that was measured; `skipped` says why a part could not be."""
+    """All measurements; `skipped` says why a part could not be measured."""
 
     exactness: Exactness | None
     throughput: list[Throughput]
     skipped: dict[str, str]
 
     def targets(self) -> list[Target]:
-        """The targets that this run can speak of."""
+        """Returns the targets that this run has measured."""
         found = _exact(self.exactness) if self.exactness else []
         for each in self.throughput:
             if each.transport == "stream":
@@ -35,7 +35,7 @@ class BillingResults:
         return found
 
     def document(self) -> dict[str, Any]:
-        """For JSON."""
+        """Returns the results for JSON."""
         return {
             "exactness": asdict(self.exactness) if self.exactness else None,
             "throughput": [asdict(each) for each in self.throughput],

@@ -1,4 +1,4 @@
-"""How fast rows get to Stripe, by what the limit allows and the double takes; and what that appends to Kafka."""
+"""Measures the rows per second that reach Stripe, against the rate limit and the double's limit; and the appends."""
 
 import time
 from collections.abc import Callable
@@ -11,21 +11,21 @@ from bench.billing.world import World
 from local.servers.process import ServerProcess
 from runtime.settings import SINGLE_RATE, STREAM_RATE
 
-SHARE = 0.8  # of what the double takes: the rest is for the worker, which has the same machine
-STEADY = 0.1, 0.9  # between these shares of the rows
-LOOK_SECONDS = 0.1
-QUIET_SECONDS = 60.0
+SHARE = 0.8  # of the double's own limit: the worker needs the rest of the machine
+STEADY = 0.1, 0.9  # the rate is measured between these shares of the rows
+LOOK_SECONDS = 0.1  # seconds between two looks
+QUIET_SECONDS = 60.0  # seconds without a settled row, after which the run fails
 BARE_EVENTS = {"single": 3000, "stream": 30_000}
-HIGHEST = {"single": SINGLE_RATE, "stream": STREAM_RATE}  # what the worker's own default allows
+HIGHEST = {"single": SINGLE_RATE, "stream": STREAM_RATE}  # the worker's own default limits, rows a second
 
 
 class NotMeasuredError(Exception):
-    """The worker did not start, or did not stay, or had too little to do. The message says which."""
+    """The worker did not start, ended early, or had too little to do. The message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """Rows per second in the steady state; `limit` is what the worker was told, `double_takes` of a bare client."""
+    """Rows per second in the steady state; `limit`: the worker's setting; `double_takes`: the rate of a bare client."""
 
     transport: str
     rows: int
@@ -45,17 +45,17 @@ class _Moment:
 
 
 def measure(world: World, transport: str, hours: int, rate: float, say: Callable[[str], None]) -> Throughput:
-    """Counts a row for each account-meter and hour first, then lets one worker bill them.
+    """Counts a row per account-meter and hour first, then lets one worker bill them.
 
     Args:
-        world: with accounts.
+        world: the servers, with accounts.
         transport: single or stream.
-        hours: how many rows of each account-meter.
+        hours: the number of rows per account-meter.
         rate: the worker's limit in rows per second; 0: the transport's default, or less if the double takes less.
-        say: told how it gets on.
+        say: shows the progress.
 
     Raises:
-        NotMeasuredError: the worker ended, or stopped getting on, or was done too soon.
+        NotMeasuredError: the worker ended, made no progress, or was done too soon.
     """
     with world.aggregator():
         world.count(0, hours, seed=1)
@@ -80,7 +80,7 @@ def measure(world: World, transport: str, hours: int, rate: float, say: Callable
 
 
 def _bill(world: World, transport: str, limit: float) -> tuple[_Moment, _Moment]:
-    """The moments at which the steady state began and ended."""
+    """Lets a worker bill. Returns the readings at the begin and the end of the steady state."""
     more = {"BILLING_STRIPE_TRANSPORT": transport, "BILLING_STRIPE_RATE_LIMIT": str(limit)}
     worker = world.worker(1, **more, BILLING_PUSH_INTERVAL_SECONDS="3600")
     try:

@@ -1,4 +1,4 @@
-"""The usage that is billed: accounts, a customer for each, events spread over their meters and hours; and its sums."""
+"""The usage to bill: accounts with customers, events spread over their meters and hours; and its sums."""
 
 import random
 import time
@@ -17,9 +17,9 @@ from metering.rfc3339 import from_unix
 from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
 
-ANCHOR_HOURS = 15 * 24  # the current billing period began so long ago: nothing is carried forward
-MOST_UNITS = 9  # of one event
-REPEATED = 0.01
+ANCHOR_HOURS = 15 * 24  # hours since the current billing period began: so nothing is carried forward
+MOST_UNITS = 9  # units of one event
+REPEATED = 0.01  # share of events that come twice
 _EVENT = (
     '{"specversion":"1.0","id":"%016x","source":"/sms/gateway-1","type":"%s","subject":"%s","time":"%s",'
     '"data":{"quantity":%d}}'
@@ -28,16 +28,17 @@ _EVENT = (
 
 @dataclass
 class BilledUsage:
-    """Customers by account; `units` is what must be billed, by customer and meter."""
+    """The customers by account; `units`: the units that must be billed, by customer and meter."""
 
     customers: dict[str, str]
     units: Counter[tuple[str, str]] = field(default_factory=Counter)
     events: int = 0
 
     def events_of(self, units: int, hours: int, *, now: int, seed: int) -> Iterator[tuple[str, str]]:
-        """(account, value) of events worth `units` in all: some for each account-meter, in each of the last `hours`.
+        """Yields (account, value) of events with `units` in total, for all account-meters in each of the last `hours`.
 
-        A few come twice: they count once. No more than `units` is given out, an event at least for each bucket.
+        A few events come twice, and count once. Every bucket gets at least one event, so `units` may be exceeded if
+        there are more buckets than units.
         """
         rng = random.Random(seed)  # noqa: S311 - a load, not a secret
         times = [from_unix(min(now, 3600 * (hour_of(now) - back))) for back in range(hours)]
@@ -60,7 +61,7 @@ class BilledUsage:
 
 
 def publish_accounts(settings: KafkaSettings, customers: dict[str, str]) -> None:
-    """Says which account has which customer, and an anchor, in the accounts topic."""
+    """Publishes the accounts' customers, and an anchor, to the accounts topic."""
     producer, topic = _producer(settings), TopicNames(settings.topic_prefix).accounts
     anchor = 3600 * (hour_of(int(time.time())) - ANCHOR_HOURS)
     for name, customer in customers.items():

@@ -1,4 +1,4 @@
-"""One part's surroundings: topics of its own, an empty Redis, a double, accounts with customers, usage counted."""
+"""The servers of one part: its own topics, an empty Redis, a double; accounts with customers, and counted usage."""
 
 import os
 import sys
@@ -28,7 +28,7 @@ WATCH_SECONDS = 0.05
 
 @dataclass
 class World:
-    """What workers work in. `usage` knows what must be billed."""
+    """The servers that workers use. `usage` knows the units that must be billed."""
 
     servers: Servers
     settings: KafkaSettings
@@ -38,7 +38,7 @@ class World:
     usage: BilledUsage = field(default_factory=lambda: BilledUsage({}))
 
     def add_accounts(self, accounts: int) -> None:
-        """Makes customers, and publishes whose they are."""
+        """Makes customers, and publishes their accounts."""
         names = [f"acct_{number:06d}" for number in range(accounts)]
         self.usage = BilledUsage(self.double.create_customers(names))
         publish_accounts(self.settings, self.usage.customers)
@@ -60,12 +60,12 @@ class World:
 
     @contextmanager
     def aggregator(self) -> Iterator[None]:
-        """`python -m aggregator`, while the context lasts."""
+        """Runs `python -m aggregator` while the context lasts."""
         with running_aggregator(self.servers, self.settings):
             yield
 
     def worker(self, number: int, **more: str) -> ServerProcess:
-        """A Stripe worker, not started yet; `more` are variables of its own."""
+        """Returns a Stripe worker, not started yet; `more` are further variables."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("BILLING_")} | {
             "BILLING_KAFKA_BOOTSTRAP_SERVERS": self.servers.kafka,
             "BILLING_TOPIC_PREFIX": self.settings.topic_prefix,
@@ -82,16 +82,16 @@ class World:
         return ServerProcess(f"Stripe worker {number}", Command([sys.executable, "-m", "stripe_sync"], log, env))
 
     def unbilled(self) -> int:
-        """Buckets that are due, and rows that are on their way."""
+        """Returns the number of due buckets and of rows in flight."""
         keys = [ShardKeys("", number) for number in range(PARTITIONS)]
         return self._sum_of_lengths([name for each in keys for name in (each.due, each.in_flight)])
 
     def parked(self) -> int:
-        """Rows that wait for a person."""
+        """Returns the number of rows that wait for a person."""
         return self._sum_of_lengths([ShardKeys("", number).parked for number in range(PARTITIONS)])
 
     def appends(self) -> int:
-        """Records of the push log."""
+        """Returns the number of records in the push log."""
         topic = TopicNames(self.settings.topic_prefix).pushes
         consumer = KafkaConsumer(**sync_options(self.settings))
         try:
@@ -109,7 +109,7 @@ class World:
 
 @contextmanager
 def new_world(servers: Servers, name: str) -> Iterator[World]:
-    """A world with nothing in it."""
+    """Yields an empty world."""
     kafka = KafkaSettings(kafka_bootstrap_servers=servers.kafka, topic_prefix=f"{name}-", partitions=PARTITIONS)
     create_topics(kafka)
     directory = Path(mkdtemp(prefix=name, dir=servers.directory))

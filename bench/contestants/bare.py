@@ -1,4 +1,4 @@
-"""The full job without Faust: `getmany`, then the very fold of the aggregator, one partition's batch after another."""
+"""The full job without Faust: `getmany`, then the aggregator's own fold, one partition's batch after another."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What the idiomatic Faust contestants share: a stock app, as Faust's guides show it."""
+"""The common part of the idiomatic Faust contestants: a standard app, as in Faust's guides."""
 
 import sys
 from uuid import uuid4
@@ -9,14 +9,14 @@ from bench.task import Task
 
 
 class DisklessApp(faust.App):
-    """A stock app, but for a place for tables on the disk: there are none."""
+    """A standard app, but without directories for tables: there are none."""
 
     def _create_directories(self) -> None:
         pass
 
 
 def stock_app(task: Task) -> tuple[faust.App, faust.TopicT]:
-    """An app, and the topic that its agent reads."""
+    """Returns an app, and the topic that its agent reads."""
     app = DisklessApp(
         f"bench-{uuid4().hex}",
         broker=f"kafka://{task.bootstrap}",

@@ -1,4 +1,4 @@
-"""Idiomatic Faust: an agent that goes over single events and asks Redis about each."""
+"""Idiomatic Faust: an agent that handles single events, with calls to Redis for every event."""
 
 import os
 import time

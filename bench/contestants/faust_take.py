@@ -1,4 +1,4 @@
-"""Idiomatic Faust with `take`: an agent that goes over events by the hundred and pipelines what it asks Redis."""
+"""Idiomatic Faust with `take`: an agent that handles many events at once, with pipelined calls to Redis."""
 
 import os
 import time
@@ -36,7 +36,7 @@ def create_app(task: Task) -> faust.App:
 
 
 async def _count(redis: Redis, increments: list[Increment]) -> None:
-    """Two round trips: which are new, and what those add."""
+    """Counts in two round trips: the first finds the new events, the second adds their units."""
     seen = redis.pipeline(transaction=False)
     for one in increments:
         seen.sadd(one.seen_key, one.member)

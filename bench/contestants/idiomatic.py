@@ -1,4 +1,4 @@
-"""What the idiomatic contestants do with each event: SADD to know duplicates, HINCRBY to count."""
+"""The commands of the idiomatic contestants for an event: SADD to recognise duplicates, HINCRBY to count."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ class Increment(NamedTuple):
 
 
 def increment_of(prefix: str, value: bytes, append_ms: int) -> Increment | None:
-    """None for a record that can't be counted."""
+    """Returns the arguments for a record; None if it can't be counted."""
     event = read_event(value, append_ms)
     if not isinstance(event, UsageEvent):
         return None

@@ -1,4 +1,4 @@
-"""Quix Streams, as its guides show it: a pipeline of functions over single events, with Redis asked about each.
+"""Quix Streams, as in its guides: a pipeline of functions over single events, with calls to Redis for every event.
 
 Runs in the benchmarks' own virtualenv.
 """

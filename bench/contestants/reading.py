@@ -1,4 +1,4 @@
-"""A bare aiokafka consumer, set as the aggregator sets its own."""
+"""A bare aiokafka consumer with the aggregator's settings."""
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -7,7 +7,7 @@ from bench.task import Task
 
 
 async def start_consumer(task: Task) -> AIOKafkaConsumer:
-    """Reads every partition from its beginning, in no group."""
+    """Starts a consumer that reads all partitions from their beginning, without a group."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=task.bootstrap,
         enable_auto_commit=False,

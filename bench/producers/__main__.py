@@ -1,4 +1,4 @@
-"""`make bench-producers`: what publishing through the emitter costs, beside the bare clients under it."""
+"""`make bench-producers`: measures the cost of publishing through the emitter, compared with the bare clients."""
 
 import json
 import subprocess
@@ -62,7 +62,7 @@ def measure(
 def _turns(
     servers: Servers, turns: int, say: Callable[[str], None]
 ) -> Callable[[int, float], dict[str, list[PublishOutcome]]]:
-    """Runs so many events at a rate: every publisher has a turn, then every one the next."""
+    """Returns a function that runs events at a rate: all publishers have one turn, then all the next."""
     seeds = count(1)
 
     def run(events: int, rate: float) -> dict[str, list[PublishOutcome]]:

@@ -31,7 +31,7 @@ FLUSH_SECONDS = 60.0
 
 
 class Publishing(NamedTuple):
-    """How to publish one thing, all things, and how to wait for the acknowledgements."""
+    """A function to publish one thing, the things to publish, and a function to wait for the acknowledgements."""
 
     publish: Callable[[Any], object]
     things: Sequence[Any]
@@ -39,7 +39,7 @@ class Publishing(NamedTuple):
 
 
 def publisher(task: PublishTask) -> Publishing:
-    """With everything made before that is not measured."""
+    """Prepares a publisher; the preparation is not measured."""
     messages = [
         (f"acct_{number % ACCOUNTS}", f"SM{(task.seed << 64) + number:032x}") for number in range(WARM + task.events)
     ]
@@ -51,7 +51,7 @@ def publisher(task: PublishTask) -> Publishing:
 
 
 def run(task: PublishTask) -> PublishOutcome:
-    """Publishes, after a few that warm up."""
+    """Publishes some events to warm up, and then measures the others."""
     publish, things, flush = publisher(task)
     for thing in things[:WARM]:
         publish(thing)
@@ -71,7 +71,7 @@ def run(task: PublishTask) -> PublishOutcome:
 
 
 def _paced(publish: Callable[[Any], object], things: Sequence[Any], rate: float, started: float) -> list[float]:
-    """Seconds of each call; each has its moment, and the caller sleeps in between."""
+    """Publishes at fixed times, and sleeps in between. Returns the seconds of the calls."""
     took = []
     for number, thing in enumerate(things):
         wait = started + number / rate - time.perf_counter()

@@ -1,4 +1,4 @@
-"""What one run found of the producers, and what is aimed at."""
+"""The results of one run of the producers' benchmark, and its targets."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -22,12 +22,12 @@ class ProducerResults:
     steady: dict[str, list[PublishOutcome]]
 
     def ratio(self, name: str, other: str, value: Callable[[PublishOutcome], float]) -> Spread:
-        """One's figure over another's as fast as they go, turn by turn."""
+        """Returns one publisher's value divided by another's, turn by turn, both as fast as possible."""
         pairs = zip(self.fast[name], self.fast[other], strict=True)
         return spread([value(one) / value(another) for one, another in pairs])
 
     def targets(self) -> list[Target]:
-        """Each, and whether it was met."""
+        """Returns all targets."""
         cpu = self.ratio(EMIT_PYTHON, BARE_PYTHON, lambda outcome: outcome.cpu_us).median
         times = self.ratio(EMIT_C, EMIT_PYTHON, lambda outcome: outcome.rate).median
         found = [Target(f"emit at most {MOST_CPU} times the CPU of bare kafka-python", cpu, cpu <= MOST_CPU)]
@@ -42,7 +42,7 @@ class ProducerResults:
         return [*found, Target(text, times, times >= LEAST_TIMES)]
 
     def document(self) -> dict[str, Any]:
-        """For JSON."""
+        """Returns the results for JSON."""
         return {
             "fast": {name: [asdict(outcome) for outcome in each] for name, each in self.fast.items()},
             "steady": {name: [asdict(outcome) for outcome in each] for name, each in self.steady.items()},

@@ -1,4 +1,4 @@
-"""What a publisher is told on its command line, and what it answers on its standard output: a line of JSON each."""
+"""A publisher's task (its command-line argument) and its outcome (its standard output), both as a line of JSON."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -16,11 +16,11 @@ class PublishTask:
     Attributes:
         publisher: one of `PUBLISHERS`.
         bootstrap: Kafka's address.
-        prefix: of the usage topic.
-        spool: an emitter's directory.
-        events: how many.
+        prefix: the prefix of the usage topic.
+        spool: the spool directory of an emitter.
+        events: the number of events.
         rate: events per second.
-        seed: makes the events' ids; another for each turn.
+        seed: makes the events' ids; different in every turn.
     """
 
     publisher: str
@@ -43,14 +43,14 @@ class PublishTask:
 
 @dataclass(frozen=True, slots=True)
 class PublishOutcome:
-    """What publishing took.
+    """The cost of publishing.
 
     Attributes:
-        events: how many.
-        seconds: on the wall, until Kafka had acknowledged the last one.
-        cpu_seconds: of the whole process, its client's threads included.
-        median_us: microseconds of one call, as its caller saw them; 0 where calls were not timed.
-        p99_us: of 99 % of the calls at most.
+        events: the number of events.
+        seconds: elapsed time until Kafka had acknowledged the last event.
+        cpu_seconds: processor time of the whole process, with the client's threads.
+        median_us: median microseconds of one call for its caller; 0 if calls were not timed.
+        p99_us: the 99th percentile of the same.
     """
 
     events: int
@@ -75,5 +75,5 @@ class PublishOutcome:
 
     @property
     def cpu_us(self) -> float:
-        """Microseconds of CPU for an event."""
+        """Returns the microseconds of processor time per event."""
         return 1e6 * self.cpu_seconds / self.events

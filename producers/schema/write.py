@@ -11,7 +11,7 @@ DOCUMENTS = {"usage-event.schema.json": json_schema, "asyncapi.json": asyncapi}
 
 
 def text(document: dict[str, Any]) -> str:
-    """A document as it is kept."""
+    """Returns a document as the text of its file."""
     return json.dumps(document, indent=2) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Publish billable telephony usage so that none is lost: a Kafka producer with a spool on disk."""
+"""Publishes billable telephony usage without loss: a Kafka producer with a spool on disk."""
 
 from ._delivery import Delivery, Outcome
 from .aio import AsyncDelivery, AsyncUsageEmitter

@@ -1,7 +1,7 @@
-"""How far this machine's clock is from the broker's, by what the broker says when it acknowledges.
+"""Measures the difference between this machine's clock and the broker's, from the broker's acknowledgements.
 
-The platform compares an event's `time` with the broker's append time, and rejects what is more than five minutes ahead:
-a clock that runs away turns acknowledged events into dead letters, of which the producer would not hear.
+The platform compares an event's `time` with the broker's append time, and rejects events more than five minutes ahead.
+So a wrong clock turns acknowledged events into dead letters, and the producer would not notice.
 """
 
 import logging
@@ -11,29 +11,29 @@ from ._metrics import EmitterMetrics
 log = logging.getLogger(__name__)
 
 TELL_SECONDS = 60.0
-"""From here on a person is told: far from the five minutes at which events are lost, far from what NTP leaves."""
+"""Seconds of skew that cause a warning: far below the five minutes at which events are lost, far above NTP's error."""
 
 
 def skew_seconds(sent: float, acknowledged: float, appended: float) -> float:
-    """How far our clock is ahead of the broker's; negative when it is behind, 0 when the two may agree.
+    """Returns the seconds by which our clock is ahead of the broker's; negative: behind; 0: the two may agree.
 
     Args:
         sent: our clock when the record was handed to Kafka, Unix seconds.
-        acknowledged: our clock when Kafka had acknowledged it.
-        appended: the broker's clock in between.
+        acknowledged: our clock when Kafka had acknowledged it, Unix seconds.
+        appended: the broker's clock in between, Unix seconds.
     """
     return max(sent - appended, 0.0) or min(acknowledged - appended, 0.0)
 
 
 class ClockWatch:
-    """Notes the skew of each acknowledgement, and warns once while the clocks differ."""
+    """Measures the skew at every acknowledgement, and warns once while the clocks differ."""
 
     def __init__(self, metrics: EmitterMetrics) -> None:
         self._metrics = metrics
         self._told = False
 
     def note(self, sent: float, acknowledged: float, append_ms: int | None) -> None:
-        """One acknowledgement; `append_ms` is None or negative where the broker didn't say."""
+        """Takes one acknowledgement; `append_ms` is None or negative if the broker did not send it."""
         if append_ms is None or append_ms < 0:
             return
         skew = skew_seconds(sent, acknowledged, append_ms / 1000)

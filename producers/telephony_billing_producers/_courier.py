@@ -1,10 +1,10 @@
-"""The courier: takes records to Kafka, or to the spool, and never drops one.
+"""The courier: takes records to Kafka or to the spool, and never drops one.
 
-A record goes one of two ways. While Kafka answers it goes into the table of events in flight, from which the hand-over
-gives it to Kafka; while Kafka is away, or slower than records come, it is on disk before `deliver` returns. What is in
-the table and is refused, or not acknowledged within the patience, goes to the spool as well, and the connection is made
-anew. A thread sends the spool, oldest first, whenever Kafka is there. So a record can reach the log twice; the platform
-counts it once.
+A record takes one of two ways. While Kafka answers, the record goes into the table of events in flight; from there the
+hand-over gives it to Kafka. While Kafka is away, or slower than the caller, the record is on disk before `deliver`
+returns. If Kafka refuses an event in the table, or does not acknowledge it within the patience, the table's events go
+to the spool too, and the courier makes a new connection. A thread sends the spool, oldest first, whenever Kafka
+answers. So a record can reach the log twice; the platform counts it once.
 """
 
 import logging
@@ -29,7 +29,7 @@ from .settings import EmitterSettings
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 10.0
-"""How often a connected emitter looks for slots that dead processes have left."""
+"""Seconds between two looks of a connected emitter for slots that dead processes have left."""
 
 
 class Courier:
@@ -118,7 +118,7 @@ class Courier:
             self._metrics.forget(self._source)
 
     def abandon(self) -> None:
-        """In a child process: leaves connection, lock and events to the parent, whose they are."""
+        """Call it in a child process after a fork: connection, lock and events belong to the parent."""
         if self._connection is not None:
             self._connection.abandon()
         self._spool.abandon()
@@ -133,13 +133,13 @@ class Courier:
         return True
 
     def _open_connection(self) -> KafkaConnection | None:
-        """The connection that events are sent over; None when they go to the spool."""
+        """Returns the connection for events; None if they go to the spool."""
         return None if self._refused.is_set() else self._connection
 
     def _settle(self, connection: KafkaConnection, answers: KafkaAnswers) -> None:
         if answers.failure is not None:
             self._note_refused(connection, answers.failure)
-        # What somebody else took was spooled meanwhile: it will be acknowledged again, as a duplicate.
+        # Events that another thread took were spooled meanwhile: Kafka will acknowledge them again, as duplicates.
         taken = self._in_flight.take(answers.acknowledged)
         if taken:
             self._clock_watch.note(taken[-1].sent, self._clock(), answers.append_ms)
@@ -188,7 +188,7 @@ class Courier:
         self._connection = connection
 
     def _leave(self) -> None:
-        """Spools what is in flight and gives the connection up."""
+        """Spools the events in flight, and closes the connection."""
         connection, self._connection = self._connection, None
         self._refused.clear()
         try:

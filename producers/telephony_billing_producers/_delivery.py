@@ -1,4 +1,4 @@
-"""Where an event is safe, as a future that costs little while nobody waits for it."""
+"""The delivery of an event, as a future that costs little while no caller waits for it."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -10,7 +10,7 @@ from ._event import UsageRecord
 
 
 class Outcome(StrEnum):
-    """Where an event is safe: in Kafka, on every in-sync replica, or on this machine's disk, to be sent later."""
+    """The place where an event is safe: in Kafka on all in-sync replicas, or on this disk, to be sent later."""
 
     ACKNOWLEDGED = "acknowledged"
     SPOOLED = "spooled"
@@ -23,22 +23,22 @@ Part = TypeVar("Part")
 class AcceptedEvent(Future[Outcome]):
     """An event on its way, and its delivery; running from the start: an accepted event can't be cancelled.
 
-    The library's own future makes a condition, a lock and three lists, which cost more than checking and writing the
-    event does, most of it later, in garbage collection. Most services never wait for one, so this one makes them when
-    somebody asks. That is safe because whoever waits, or adds a callback, has made the condition first and looks at
-    the state under it; and `_finish` changes the state before it looks for the condition. For the same reason it is
-    one object, and not a future beside an entry of a table.
+    The standard library's future makes a condition, a lock and three lists. They cost more than checking and writing
+    the event, mostly later, in garbage collection. Most services never wait for a delivery, so this class makes them
+    only when a caller waits. That is safe: a caller that waits, or adds a callback, first makes the condition and
+    checks the state under it; and `_finish` changes the state before it looks for the condition. For the same reason
+    the event is one object, and not a future beside a table entry.
 
-    It stands on the names that `concurrent.futures` has had inside its `Future` since Python 3.2; tests hold it to
-    what the library's own does.
+    It uses names that `concurrent.futures` has had inside its `Future` since Python 3.2; tests compare its behaviour
+    with that of the library's own.
 
     Attributes:
-        key: of its record.
-        value: of its record.
-        since: a reading of the monotonic clock, in seconds.
-        sent: a reading of the emitter's clock, Unix seconds.
-        handed: what the client has returned for it.
-        taken: nobody else may settle it.
+        key: the key of its record.
+        value: the value of its record.
+        since: the time at which it was accepted, monotonic seconds.
+        sent: the time at which it was accepted, the emitter's clock, Unix seconds.
+        handed: the object that the client has returned for it.
+        taken: a thread has taken it out of the table; no other thread may settle it.
     """
 
     _state = "RUNNING"
@@ -69,16 +69,16 @@ class AcceptedEvent(Future[Outcome]):
         return part
 
     def done(self) -> bool:
-        """Whether the event is safe, or failed."""
+        """Returns whether the event is safe or has failed."""
         return self._state == "FINISHED"
 
     def set_result(self, result: Outcome) -> None:
-        """The event is safe; called once."""
+        """Settles the delivery: the event is safe. Called once."""
         self._result = result
         self._finish()
 
     def set_exception(self, exception: BaseException | None) -> None:
-        """It isn't; called once."""
+        """Settles the delivery: the event has failed. Called once."""
         self._exception = exception
         self._finish()
 

@@ -1,8 +1,8 @@
-"""Building one usage event: CloudEvents 1.0, structured JSON, refused here if the platform would reject it.
+"""Builds one usage event (CloudEvents 1.0, structured JSON), and refuses it if the platform would reject it.
 
-A record that breaks a bound would end as a dead letter and never be billed, so the caller hears of it before
-anything is sent. The bounds are the platform's own (`contract.py`); what differs is the clock: the platform
-compares `time` with the record's append time, the producer with its own.
+A record that breaks a bound would become a dead letter and never be billed. So the caller gets an error before anything
+is sent. The bounds are the platform's own (`contract.py`). Only the clock differs: the platform compares `time` with
+the record's append time, the producer with its own clock.
 """
 
 import json
@@ -20,7 +20,7 @@ from .errors import InvalidEventError
 Extra = Mapping[str, str | int | bool]
 
 CONTENT_TYPE = b"application/cloudevents+json"
-"""CloudEvents 1.0, Kafka protocol binding, section 3.3: what marks a record's value as structured JSON."""
+"""Marks a record's value as structured JSON: CloudEvents 1.0, Kafka protocol binding, section 3.3."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ACCOUNT = re.compile(contract.ACCOUNT_PATTERN)
@@ -49,11 +49,11 @@ class UsageEvent:
 
     Attributes:
         meter: the event's `type`, one of the catalogue's meter names.
-        account: the event's `subject`: who is billed.
+        account: the event's `subject`: the account that is billed.
         id: with `source`, meter and account, the event's identity: a second event with the same four is a duplicate.
-        source: which service, as a URI reference such as `/voice/eu-1`.
+        source: the service, as a URI reference such as `/voice/eu-1`.
         time: when the action happened, with an offset from UTC; sent in UTC to the millisecond.
-        quantity: units of the meter; 0 for an action that is told of and not billed.
+        quantity: units of the meter; 0 for an action that is reported but not billed.
         extra: CloudEvents extension attributes; the platform keeps them in the log and ignores them.
     """
 
@@ -67,11 +67,11 @@ class UsageEvent:
 
 
 def build_record(event: UsageEvent, now: float) -> UsageRecord:
-    """The Kafka record of an event.
+    """Returns the Kafka record of an event.
 
     Args:
         event: the billable action.
-        now: Unix seconds, standing for the append time that the record is about to get.
+        now: the time, Unix seconds; stands for the append time that the record is about to get.
 
     Raises:
         InvalidEventError: the event breaks a bound.
@@ -118,7 +118,7 @@ def _record(  # noqa: PLR0913, PLR0917 - by position, for each event: keywords w
 
 
 class RecordMaker:
-    """Makes records of what an emitter is given, with its clock and its source of ids."""
+    """Makes the records of an emitter, with its clock and its source of ids."""
 
     def __init__(self, clock: Callable[[], float], new_id: Callable[[], str]) -> None:
         self._clock = clock
@@ -169,7 +169,7 @@ def check_text(attribute: str, text: str) -> None:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a text is surely fine: asked first, because patterns cost more when a service calls only now and then."""
+    """Returns whether a text is surely allowed. Asked first: a pattern costs more if a service calls only rarely."""
     return text.isascii() and text.isprintable()
 
 

@@ -1,4 +1,4 @@
-"""Forks: a child is told before anything else runs in it (gunicorn's preload, multiprocessing's fork)."""
+"""Forks: calls listeners in a child before anything else runs there (gunicorn's preload, multiprocessing's fork)."""
 
 import os
 from typing import Protocol
@@ -6,7 +6,7 @@ from weakref import WeakSet
 
 
 class Forked(Protocol):
-    """Who wants to be told."""
+    """A listener for forks."""
 
     def after_fork(self) -> None:
         """Called in the child, in its only thread."""
@@ -17,12 +17,12 @@ _parents: list[object] = []
 
 
 def tell_after_fork(listener: Forked) -> None:
-    """As long as it lives."""
+    """Calls the listener after every fork, as long as it lives."""
     _listeners.add(listener)
 
 
 def keep_for_ever(thing: object) -> None:
-    """What is the parent's is not collected in the child: its finalizers would speak on the parent's connection."""
+    """Keeps an object of the parent alive in the child: its finalizer would send on the parent's connection."""
     _parents.append(thing)
 
 

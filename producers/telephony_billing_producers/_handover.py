@@ -1,7 +1,7 @@
-"""The hand-over: a thread that gives accepted events to Kafka's client, and hears what Kafka has acknowledged.
+"""The hand-over: a thread that gives accepted events to Kafka's client, and collects the acknowledgements.
 
-`emit` only puts an event into the table. Giving each one to a client by itself would wake the client's thread for most
-of them, and have the caller wait for the interpreter's lock; several at once cost little more than one.
+`emit` only puts an event into the table. If it gave every event to the client, it would wake the client's thread for
+most of them, and the caller would wait for the interpreter's lock. Several events at once cost little more than one.
 """
 
 import time
@@ -12,13 +12,13 @@ from ._in_flight import EventsInFlight
 from ._kafka.connection import KafkaAnswers, KafkaConnection
 
 GATHER_SECONDS = 0.005
-"""Between two rounds while events come: a part of what the client itself waits for more."""
+"""Seconds between two rounds while events come: less than the client's own linger time."""
 
 IDLE_SECONDS = 1.0
-"""Between two looks while nothing is in flight: librdkafka's log waits for them."""
+"""Seconds between two looks while nothing is in flight: librdkafka writes its log only during a look."""
 
 REST_SECONDS = 0.05
-"""Until the next look while there is no connection to hand events to."""
+"""Seconds until the next look while there is no connection."""
 
 MOST_AT_ONCE = 500
 """Events of one hand-over: some milliseconds, in which Kafka's answers wait."""
@@ -34,8 +34,8 @@ class Handover:
     Args:
         in_flight: the table.
         connection: the connection of this moment; None while there is none, or nothing should be sent over it.
-        answered: is told what Kafka has said.
-        failed: is told why a connection can't be used any more.
+        answered: takes Kafka's answers.
+        failed: takes the error after which a connection can't be used any more.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class Handover:
         self._thread.start()
 
     def notice(self) -> None:
-        """An event is in the table; called after each."""
+        """Call it after every event that was put into the table."""
         if self._idle:
             self._wake.set()
 
     def is_behind(self) -> bool:
-        """Whether events come faster than this thread hands them over."""
+        """Returns whether events come faster than this thread hands them over."""
         return self._in_flight.queued > MOST_QUEUED
 
     def relieve(self) -> None:
@@ -74,7 +74,7 @@ class Handover:
                 self._give(connection, MOST_QUEUED)
 
     def end(self, timeout: float) -> None:
-        """Stops the thread; what is in the table stays there."""
+        """Stops the thread; events in the table stay there."""
         self._ended.set()
         self._wake.set()
         self._thread.join(timeout)
@@ -97,7 +97,7 @@ class Handover:
                 self._ended.wait(REST_SECONDS)
 
     def _rest(self) -> None:
-        """Until there is an event: whoever adds one after the look sees that this thread is idle."""
+        """Waits for an event: a caller that adds one after the look sees that this thread is idle, and wakes it."""
         self._idle = True
         if not len(self._in_flight):
             self._wake.wait(IDLE_SECONDS)

@@ -6,12 +6,12 @@ from ._event import check_text
 
 
 def random_id() -> str:
-    """An id for an action that has none."""
+    """Returns an id for an action that has none."""
     return str(uuid.uuid4())
 
 
 def action_id(text: str) -> str:
-    """The id that an action already has, such as a call's or a message's.
+    """Returns the id that an action already has, such as a call's or a message's.
 
     Raises:
         InvalidEventError: it has none. A made-up one would bill the action again whenever it is reported again.
@@ -22,7 +22,7 @@ def action_id(text: str) -> str:
 
 
 def joined_id(*parts: str) -> str:
-    """The id of an action that is named by several things: two different lists of parts never give the same id.
+    """Joins several parts to an id. Two different lists of parts never result in the same id.
 
     Raises:
         InvalidEventError: a part is no text, or empty; or all together are too long.

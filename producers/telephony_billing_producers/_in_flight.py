@@ -10,7 +10,7 @@ from ._delivery import AcceptedEvent
 class EventsInFlight:
     """A table of unacknowledged events, oldest first, bounded in bytes because the clients' buffers are not.
 
-    Those that were not handed to a client yet are a queue as well.
+    Events that were not handed to a client yet are also in a queue.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -27,11 +27,11 @@ class EventsInFlight:
 
     @property
     def queued(self) -> int:
-        """How many wait to be handed to a client."""
+        """Returns the number of events that wait to be handed to a client."""
         return len(self._queue)
 
     def add(self, event: AcceptedEvent) -> bool:
-        """Takes an event in; False when the table is full or sealed."""
+        """Adds an event. Returns False if the table is full or sealed."""
         size = len(event.value)
         with self._lock:
             if self._sealed or self._bytes + size > self._max_bytes:
@@ -53,7 +53,7 @@ class EventsInFlight:
             return found
 
     def take(self, events: Iterable[AcceptedEvent]) -> list[AcceptedEvent]:
-        """Takes events out; gives those that nobody else did.
+        """Takes events out. Returns those that no other thread took.
 
         Whoever took them settles their deliveries, and says so (`settled`): until then they count as in flight.
         """
@@ -73,16 +73,16 @@ class EventsInFlight:
             self._waiting -= count
 
     def snapshot(self) -> list[AcceptedEvent]:
-        """Every event, oldest first; each stays in the table until it is taken out."""
+        """Returns all events, oldest first; they stay in the table."""
         with self._lock:
             return [event for event in self._events if not event.taken]
 
     def oldest_since(self) -> float | None:
-        """When the oldest event was accepted, in seconds of the monotonic clock; None when there is none."""
+        """Returns the time at which the oldest event was accepted, monotonic seconds; None if there is no event."""
         with self._lock:
             return self._events[0].since if self._events else None
 
     def seal(self) -> None:
-        """Takes no further event."""
+        """Refuses further events."""
         with self._lock:
             self._sealed = True

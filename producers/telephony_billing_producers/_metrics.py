@@ -1,7 +1,7 @@
-"""What emitters tell Prometheus.
+"""The emitters' metrics for Prometheus.
 
-As long as a process lives, emitted = acknowledged + in flight + waiting in its slots of the spool, less what it found
-there: when it started, and in slots that it took over.
+As long as a process lives: emitted = acknowledged + in flight + events in its slots of the spool - events that it found
+in these slots, at its start or when it took them over.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from ._spool.slots import bytes_of_all
 
 
 class Source(NamedTuple):
-    """Of one emitter: events in memory, events and bytes in its slot, whether it is connected; where the slots are."""
+    """The values of one emitter: events in memory, events and bytes in its slot, connected or not; the spool's path."""
 
     in_flight_events: Callable[[], int]
     spool_events: Callable[[], int]
@@ -69,24 +69,24 @@ class EmitterMetrics:
         self._emitted: dict[str, Counter] = {}
 
     def emitted_of(self, meter: str) -> Counter:
-        """The counter of one meter's emitted events: found by `labels` once, which costs more than counting."""
+        """Returns the counter of a meter's emitted events; calls `labels` only once, as it costs more than counting."""
         counter = self._emitted.get(meter)
         if counter is None:
             counter = self._emitted[meter] = self.emitted.labels(meter)
         return counter
 
     def watch(self, source: Source) -> None:
-        """The gauges tell of this one too."""
+        """Includes an emitter in the gauges."""
         with self._lock:
             self._sources = (*self._sources, source)
 
     def forget(self, source: Source) -> None:
-        """The gauges tell of it no longer."""
+        """Removes an emitter from the gauges."""
         with self._lock:
             self._sources = tuple(each for each in self._sources if each is not source)
 
     def after_fork(self) -> None:
-        """In a child: the sources are the parent's, and so was whoever held the lock."""
+        """Starts anew in a child: the sources, and a thread that held the lock, belong to the parent."""
         self._lock = Lock()
         self._sources = ()
 
@@ -96,7 +96,7 @@ _making = Lock()
 
 
 def metrics_of(registry: CollectorRegistry) -> EmitterMetrics:
-    """The one set of metrics that all emitters on a registry share; made with the first."""
+    """Returns the metrics that all emitters on a registry share; makes them for the first one."""
     with _making:
         if registry not in _of_registry:
             _of_registry[registry] = EmitterMetrics(registry)

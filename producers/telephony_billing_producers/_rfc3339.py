@@ -1,17 +1,17 @@
-"""Moments as CloudEvents writes them: RFC 3339, in UTC, to the millisecond."""
+"""Times in CloudEvents' form: RFC 3339, in UTC, to the millisecond."""
 
 from datetime import UTC, datetime
 from functools import lru_cache
 
 
 def rfc3339(time: datetime) -> str:
-    """An aware datetime."""
+    """Returns an aware datetime as text."""
     moment = time if time.tzinfo is UTC else time.astimezone(UTC)
     return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"  # in place of +00:00
 
 
 def rfc3339_of(now: float) -> str:
-    """A moment in Unix seconds; many events share one of these."""
+    """Returns Unix seconds as text; the whole second is cached, as many events share it."""
     second = int(now)
     return _whole_second(second) + _FRACTIONS[int((now - second) * 1000 + _HALF_A_MICROSECOND)]
 

@@ -26,7 +26,7 @@ MOST_WAITING = 10_000
 
 
 AsyncDelivery = asyncio.Future[Outcome]
-"""What an asyncio emitter returns."""
+"""The type that an asyncio emitter returns."""
 
 
 class AsyncUsageEmitter:

@@ -1,6 +1,6 @@
-"""What the platform counts: the meters, and the bounds of one event.
+"""The meters that the platform counts, and the bounds of one event.
 
-The only copy of the platform's own rules that travels with this library; a test of the platform holds the two equal.
+This is a copy of the platform's own rules, for this library; a test of the platform holds the two equal.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ METERS: Mapping[str, int] = MappingProxyType(
         "did.monthly": 0,
     }
 )
-"""Each meter's name, and the moment from which its events count, in Unix milliseconds."""
+"""Meter names, and the times from which their events count, Unix milliseconds."""
 
 MAX_RECORD_BYTES = 64 * 1024
 """Bytes of one record's value. CloudEvents 1.0, "Size Limits": 64 KiB is what every intermediary must forward."""
@@ -31,7 +31,7 @@ MAX_ACCOUNT_LENGTH = 128
 """Characters of an account id."""
 
 ACCOUNT_PATTERN = r"^[A-Za-z0-9_.:-]{1,128}$"
-"""What an account id may hold. Match it whole: `$` allows a final newline."""
+"""The form of an account id. Use `fullmatch`: `$` allows a final newline."""
 
 MAX_QUANTITY = 1_000_000_000
 """Units of one event."""

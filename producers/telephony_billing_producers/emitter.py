@@ -1,4 +1,4 @@
-"""The emitter: what a telephony service holds to publish its usage events."""
+"""The emitter: a telephony service publishes its usage events with it."""
 
 import atexit
 import time as clocks
@@ -76,7 +76,7 @@ class UsageEmitter:
 
         Args:
             meter: the meter's name, such as `sms.send`.
-            account: who is billed.
+            account: the account that is billed.
             source: the service that saw the action, as a URI reference such as `/voice/eu-1`; ids are unique in it.
             id: the action's own id; a random UUID when None.
             quantity: units of the meter.
@@ -136,7 +136,7 @@ class UsageEmitter:
             self._courier.close(timeout)
 
     def after_fork(self) -> None:
-        """In a child, before anything else runs there: leaves to the parent what is the parent's."""
+        """Runs in a child before anything else: leaves connection, lock and events to the parent."""
         courier, self._courier = self._courier, None
         self._opening = Lock()
         self._metrics.after_fork()
@@ -145,7 +145,7 @@ class UsageEmitter:
             courier.abandon()
 
     def _own_courier(self) -> Courier:
-        """This process's; a child's is made when it is first needed, and does not wait for Kafka."""
+        """Returns this process's courier; a child makes its own at the first use, without waiting for Kafka."""
         if self._courier is None:
             with self._opening:
                 if self._closed:

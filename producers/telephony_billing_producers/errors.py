@@ -1,8 +1,8 @@
-"""What can be wrong with an event, or with the disk spool, apart from the disk itself."""
+"""The errors of events and of the disk spool. Errors of the disk itself are OSError."""
 
 
 class InvalidEventError(ValueError):
-    """The event breaks a bound; nothing was sent. The message says which, and what to do."""
+    """The event breaks a bound; nothing was sent. The message says which bound, and what to do."""
 
 
 class SpoolError(RuntimeError):

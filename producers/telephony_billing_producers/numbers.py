@@ -13,7 +13,7 @@ _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 
 
 class NumberService(Generic[Done_co]):
-    """Names what a phone-number service bills.
+    """Emits the billable actions of a phone-number service.
 
     Args:
         emitter: the process's emitter, of threads or of asyncio; the methods return what its `emit` returns.
@@ -25,12 +25,12 @@ class NumberService(Generic[Done_co]):
         self._source = source
 
     def monthly(self, account: str, number: str, month: date, *, time: datetime | None = None) -> Done_co:
-        """An account holds a number (DID) in a month, or in a part of it. However often emitted, it is billed once.
+        """An account holds a number (DID) in a month, or in a part of it. It is billed once, even if emitted again.
 
         The event's id is made of the number and the month, and its time is the month's first second, so a monthly job
         may run at any time and again, until 34 days after that second. Later it is refused, because the platform may
-        have forgotten the first run; with a `time` of your own, keep to that yourself, as the command does. The account
-        is part of the event's identity: a number that changes hands within the month is billed to both of its holders.
+        have forgotten the first run. With a `time` of your own, you must keep this limit yourself, as the command does.
+        The account is part of the event's identity: if a number changes its holder within the month, both are billed.
 
         Args:
             account: the number's holder.
@@ -56,5 +56,5 @@ class NumberService(Generic[Done_co]):
 
 
 def month_start(month: date) -> datetime:
-    """The first second of a day's month, in UTC."""
+    """Returns the first second of a day's month, in UTC."""
     return datetime(month.year, month.month, 1, tzinfo=UTC)

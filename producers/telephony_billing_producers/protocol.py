@@ -1,4 +1,4 @@
-"""What a service needs of an emitter: the real one, an asyncio one, or a fake in tests."""
+"""The interface of an emitter for the services: the real one, the asyncio one, or a fake in tests."""
 
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -6,11 +6,11 @@ from typing import Protocol, TypeVar
 from ._event import Extra
 
 Done_co = TypeVar("Done_co", covariant=True)
-"""What `emit` returns: a `concurrent.futures.Future`, an `asyncio.Future`, or what a fake has."""
+"""The type that `emit` returns: a `concurrent.futures.Future`, an `asyncio.Future`, or that of a fake."""
 
 
 class Emitter(Protocol[Done_co]):
-    """Whoever takes usage events."""
+    """Takes usage events."""
 
     def emit(
         self,

@@ -1,4 +1,4 @@
-"""What an emitter needs to know, given by the service that makes it."""
+"""The settings of an emitter, from the service that makes it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

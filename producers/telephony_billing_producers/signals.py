@@ -1,4 +1,4 @@
-"""Ending on SIGTERM: what a container's runtime sends before it kills."""
+"""Ends the process cleanly on SIGTERM, which a container's runtime sends before it kills."""
 
 import signal
 import sys
@@ -8,11 +8,11 @@ from types import FrameType
 def exit_on_sigterm() -> None:
     """From now on SIGTERM ends the process as `sys.exit` does, so that `with` blocks and emitters are closed.
 
-    Without a handler SIGTERM ends a Python process at once, and what was in flight is lost. Call it in the main thread
-    of a program of your own. A server such as uvicorn or gunicorn has a handler itself: close the emitter where it
-    tells you that it ends, in FastAPI's lifespan for one.
+    Without a handler, SIGTERM ends a Python process at once, and events in flight are lost. Call this function in the
+    main thread of your own program. A server such as uvicorn or gunicorn has its own handler: close the emitter in its
+    shutdown hook, such as FastAPI's lifespan.
 
-    The process ends with status 143, as shells say it of one that SIGTERM ended.
+    The process ends with status 143, the shells' status for SIGTERM.
 
     Raises:
         RuntimeError: SIGTERM has a handler already; it is left as it is.

@@ -8,7 +8,7 @@ from .protocol import Done_co, Emitter
 
 
 class SmsService(Generic[Done_co]):
-    """Names what an SMS service bills.
+    """Emits the billable actions of an SMS service.
 
     A message between two customers is sent for one and received for the other: meter and account are part of an
     event's identity, so both events carry the message's own id.

@@ -1,4 +1,4 @@
-"""For the tests of services: emitters without Kafka and without a disk, that refuse what the real ones refuse."""
+"""For the tests of services: emitters without Kafka and disk, which refuse the same events as the real ones."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ __all__ = ["Emitted", "Emitter", "FakeAsyncEmitter", "FakeEmitter"]
 
 
 class Emitted(NamedTuple):
-    """One event as it was emitted; `id` is made up where none was given."""
+    """One event as it was emitted; `id` is random if none was given."""
 
     meter: str
     account: str
@@ -30,7 +30,7 @@ class Emitted(NamedTuple):
 
 
 class _Recording:
-    """What both fakes do."""
+    """The common part of both fakes."""
 
     def __init__(self, *, clock: Callable[[], float] = clocks.time, outcome: Outcome = Outcome.ACKNOWLEDGED) -> None:
         self.events: list[Emitted] = []
@@ -40,7 +40,7 @@ class _Recording:
         self._closed = False
 
     def total(self, account: str, meter: str) -> int:
-        """The units that the platform would count: of several events with one identity only the first."""
+        """Returns the units that the platform would count: only the first of several events with one identity."""
         counted = {(each.source, each.id, each.meter, each.account): each for each in reversed(self.events)}
         return sum(each.quantity for each in counted.values() if (each.account, each.meter) == (account, meter))
 
@@ -66,13 +66,13 @@ class FakeEmitter(_Recording):
     """Takes a `UsageEmitter`'s place in tests.
 
     Attributes:
-        events: what was emitted, in order, repetitions included.
-        outcome: what every delivery comes to.
-        failure: what `emit` raises from now on, such as `SpoolFullError()`; None for nothing.
+        events: the emitted events, in order, with repetitions.
+        outcome: the outcome of all deliveries.
+        failure: the error that `emit` raises from now on, such as `SpoolFullError()`; None: it raises none.
 
     Args:
         clock: Unix seconds, by which an event's time is judged.
-        outcome: what every delivery comes to.
+        outcome: the outcome of all deliveries.
     """
 
     def emit(

@@ -8,7 +8,7 @@ from .protocol import Done_co, Emitter
 
 
 class VoiceService(Generic[Done_co]):
-    """Names what a voice service bills. The meters count calls, not minutes: the quantity is 1 unless told.
+    """Emits the billable actions of a voice service. The meters count calls, not minutes: the default quantity is 1.
 
     One call can be several billable actions (inbound and answered by AI, or outbound for one customer and inbound
     for another): meter and account are part of an event's identity, so all of them carry the call's own id.

@@ -1,4 +1,4 @@
-"""A connection to Kafka as the courier knows it, whichever client is behind it."""
+"""The interface of a connection to Kafka, the same for all clients."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -7,19 +7,19 @@ from .._delivery import AcceptedEvent
 from .._event import CONTENT_TYPE, UsageRecord
 
 HEADERS = [("content-type", CONTENT_TYPE)]
-"""Of every record."""
+"""The headers of all records."""
 
 LINGER_MS = 20
-"""Milliseconds that a client waits for more: some latency, for fewer, larger, compressed requests."""
+"""Milliseconds that a client waits for more records: a little latency, but fewer, larger, compressed requests."""
 
 BATCH_BYTES = 64 * 1024
-"""Bytes at which it waits no longer."""
+"""Bytes at which a client stops waiting for more records."""
 
 REQUEST_TIMEOUT_MS = 10_000
 """Milliseconds until a request is tried again."""
 
 DELIVERY_TIMEOUT_MS = 30_000
-"""Milliseconds until the client gives a record up; the courier's patience ends before that."""
+"""Milliseconds until the client gives up a record; the courier's patience ends earlier."""
 
 COMPRESSION = "gzip"
 """The codec that every installation of every client has."""
@@ -30,12 +30,12 @@ class KafkaAwayError(Exception):
 
 
 class KafkaAnswers(NamedTuple):
-    """What Kafka has said since it was asked last.
+    """Kafka's answers since the last call.
 
     Attributes:
         acknowledged: events that are in the log on every in-sync replica.
-        append_ms: the broker's clock at the last of them, in Unix milliseconds; None or negative when it didn't say.
-        failure: why an event was not taken; None when none was refused.
+        append_ms: the broker's clock at the last of them, Unix milliseconds; None or negative if it is not known.
+        failure: the error of a refused event; None if none was refused.
     """
 
     acknowledged: list[AcceptedEvent]
@@ -44,27 +44,27 @@ class KafkaAnswers(NamedTuple):
 
 
 class KafkaConnection(Protocol):
-    """An open connection. The methods but `send` may be called while another thread is in one of them."""
+    """An open connection. All methods but `send` may be called while another thread is in one of them."""
 
     def send(self, events: Sequence[AcceptedEvent]) -> None:
-        """Hands events over, in this order; `answers` tells what became of them.
+        """Hands events over, in this order; `answers` returns the results.
 
         Raises:
-            KafkaAwayError: one was not taken, nor those behind it.
+            KafkaAwayError: the client did not take an event, nor those behind it.
         """
 
     def answers(self) -> KafkaAnswers:
-        """All that there are by now; for one thread."""
+        """Returns all new answers; only one thread may call it."""
 
     def resend(self, records: Sequence[UsageRecord], patience_seconds: float) -> int | None:
-        """Sends records and waits until Kafka has acknowledged all; returns `append_ms` of the last.
+        """Sends records, waits until Kafka has acknowledged all, and returns the `append_ms` of the last.
 
         Raises:
-            KafkaAwayError: one was not taken, or not acknowledged within the patience.
+            KafkaAwayError: a record was not taken, or not acknowledged within the patience.
         """
 
     def discard(self) -> None:
-        """Closes at once; what was not acknowledged is given up."""
+        """Closes at once; gives up events that were not acknowledged."""
 
     def abandon(self) -> None:
-        """In a child process: the connection is the parent's, and nothing may be sent over it, not even at the exit."""
+        """Call it in a child process: the connection is the parent's; the child must send nothing, not even at exit."""

@@ -144,7 +144,7 @@ def _partition_of(key: bytes, partitions: int) -> int:
 
 
 def kafka_python_settings(bootstrap_servers: str, options: Mapping[str, object]) -> dict[str, object]:
-    """What a producer is made with."""
+    """Returns the settings of a producer."""
     return {**_TUNING, **options, **_FIXED, "bootstrap_servers": bootstrap_servers.split(",")}
 
 

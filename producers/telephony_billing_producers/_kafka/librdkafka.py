@@ -123,7 +123,7 @@ class LibrdkafkaConnection:
 
 
 def librdkafka_settings(bootstrap_servers: str, options: Mapping[str, object]) -> dict[str, Any]:
-    """What a producer is made with."""
+    """Returns the settings of a producer."""
     return {**_TUNING, **options, **_FIXED, "bootstrap.servers": bootstrap_servers}
 
 

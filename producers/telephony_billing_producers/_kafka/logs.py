@@ -1,7 +1,7 @@
-"""What kafka-python says while Kafka is away: one line a minute, in place of ten a second.
+"""Limits kafka-python's log while Kafka is away: one line a minute instead of ten a second.
 
-Only lines from our own connections' threads are held back; a host's other Kafka clients speak as before. Whoever wants
-all of them sets the logger `kafka` to DEBUG.
+Only lines from the threads of our own connections are held back; other Kafka clients of the host log as before. To see
+all lines, set the logger `kafka` to DEBUG.
 """
 
 import logging
@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from weakref import WeakSet
 
-EVERY_SECONDS = 60.0
+EVERY_SECONDS = 60.0  # seconds between two lines
 
 
 class OnceAMinute(logging.Filter):
-    """Lets through one warning or error a minute of our threads', and says how many were held back.
+    """Passes one warning or error a minute from our threads, with the number of lines held back.
 
     Args:
-        clock: seconds of a monotonic clock.
+        clock: a monotonic clock, seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -30,12 +30,12 @@ class OnceAMinute(logging.Filter):
         self._held_back = 0
 
     def hold_back(self, thread: threading.Thread) -> None:
-        """From now on, and as long as it lives, this thread's lines are held back."""
+        """Holds back the lines of a thread from now on, as long as it lives."""
         self._threads.add(thread)
 
     @contextmanager
     def here(self) -> Iterator[None]:
-        """Holds back this thread's lines meanwhile."""
+        """Holds back the lines of the current thread within the context."""
         before, self._here.quiet = self._is_here(), True
         try:
             yield
@@ -43,7 +43,7 @@ class OnceAMinute(logging.Filter):
             self._here.quiet = before
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is written."""
+        """Returns whether the line is written."""
         if not self._is_ours() or logging.getLogger("kafka").level == logging.DEBUG:
             return True
         if record.levelno < logging.WARNING:
@@ -67,12 +67,12 @@ class OnceAMinute(logging.Filter):
 
 
 once_a_minute = OnceAMinute()
-"""The process's own: several emitters share the minute."""
+"""The filter of this process: several emitters share the limit."""
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Holds back what kafka-python says in this thread meanwhile."""
+    """Holds back kafka-python's lines in the current thread within the context."""
     for name in list(logging.root.manager.loggerDict):
         if name == "kafka" or name.startswith("kafka."):
             logging.getLogger(name).addFilter(once_a_minute)

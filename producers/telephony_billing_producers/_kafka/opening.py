@@ -1,4 +1,4 @@
-"""Opening a connection with the client that the settings name."""
+"""Opens a connection with the client that the settings name."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,11 @@ from .kafka_python import open_kafka_python
 
 
 def open_connection(settings: EmitterSettings, topic: str) -> KafkaConnection:
-    """Connects, and makes sure that the topic is there, so that sending to it doesn't wait for metadata.
+    """Connects, and checks that the topic exists, so that sending to it doesn't wait for metadata.
 
     Raises:
         KafkaAwayError: Kafka is away, refuses us, or has no such topic.
-        ValueError: an option that the client doesn't take, or one that the emitter sets itself; no such client.
+        ValueError: the client doesn't take an option, the emitter sets it itself, or there is no such client.
         ImportError: the client is not installed.
     """
     return _client(settings.client)(

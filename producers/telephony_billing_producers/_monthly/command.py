@@ -24,15 +24,15 @@ from ..testing import FakeEmitter
 from .holdings import read_holdings
 from .job import MonthError, Report, charge, check_month
 
-PROGRESS_SECONDS = 5.0
-MOST_FAULTS_SHOWN = 100
+PROGRESS_SECONDS = 5.0  # seconds between two lines
+MOST_FAULTS_SHOWN = 100  # lines with faults
 
 KAFKA = "USAGE_KAFKA"
 SPOOL = "USAGE_SPOOL"
 
 
 def add_command(commands: Any) -> None:
-    """Adds it to a parser's commands."""
+    """Adds the command to a parser."""
     parser = commands.add_parser(
         "monthly",
         help="charge the monthly fee of phone numbers",
@@ -57,7 +57,7 @@ def add_command(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Runs it; gives the process's exit status: 0 when every fee is in Kafka and no line has a fault."""
+    """Runs the command. Returns the exit status: 0 if all fees are in Kafka and no line has a fault."""
     report = Report()
     begun = time.monotonic()
     try:
@@ -103,7 +103,7 @@ def _lines(name: str) -> Iterator[TextIO]:
 
 
 def _emitter(arguments: argparse.Namespace) -> Any:
-    """The emitter, or one that only checks."""
+    """Returns the emitter; for a dry run, one that only checks."""
     if arguments.dry_run:
         checking: Emitter[Future[Outcome]] = FakeEmitter()
         return checking
@@ -127,7 +127,7 @@ def _options(file: Path | None) -> Mapping[str, object]:
 
 
 def _acknowledge(emitter: UsageEmitter, report: Report, seconds: float) -> None:
-    """What is in the spool is sent, if Kafka is there."""
+    """Waits until the events in the spool are sent, if Kafka answers."""
     with contextlib.suppress(TimeoutError):
         if report.spooled:
             emitter.flush(seconds)

@@ -1,4 +1,4 @@
-"""The monthly job's input: who holds which number, a line each."""
+"""The monthly job's input: the accounts and the phone numbers that they hold, one per line."""
 
 import csv
 import json
@@ -20,16 +20,16 @@ class Holding(NamedTuple):
 
 
 class HoldingFault(NamedTuple):
-    """A line that can't be used, and why."""
+    """A line that can't be used, and the reason."""
 
     line: int
     why: str
 
 
 def read_holdings(lines: Iterable[str]) -> Iterator[Holding | HoldingFault]:
-    """Reads CSV with a header (account, number, and perhaps since and until), or an object of JSON in each line.
+    """Reads CSV with a header (account, number, and optionally since and until), or one JSON object per line.
 
-    Which of the two it is, the first line tells. Other columns and members are ignored, and so are empty lines.
+    The first line decides which of the two it is. Other columns, other members and empty lines are ignored.
     """
     numbered = ((number, line.lstrip("\ufeff")) for number, line in enumerate(lines, start=1))
     filled = ((number, line) for number, line in numbered if line.strip())
@@ -54,10 +54,10 @@ def read_holdings(lines: Iterable[str]) -> Iterator[Holding | HoldingFault]:
 
 
 def fee_time(holding: Holding, month: date, now: datetime) -> datetime | None:
-    """The moment of a number's fee for a month; None if the account doesn't hold it in that month, or not yet.
+    """Returns the time of a number's fee for a month; None if the account doesn't hold it in that month, or not yet.
 
-    A number that was held in any part of the month is charged for all of it: from the month's first second, or from
-    when it was bought.
+    A number that is held in any part of the month is charged for the whole month. The time of the fee is the month's
+    first second, or the time at which the number was bought.
     """
     start = month_start(month)
     end = month_start(date(month.year + month.month // 12, month.month % 12 + 1, 1))

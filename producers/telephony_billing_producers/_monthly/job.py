@@ -1,4 +1,4 @@
-"""The monthly job: a fee for every number that was held, as often as it is run."""
+"""The monthly job: emits a fee for every number that was held. The events of a second run are duplicates."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -13,12 +13,12 @@ from ..numbers import NumberService, month_start
 from .holdings import Holding, HoldingFault, fee_time
 
 MOST_IN_FLIGHT = 5_000
-"""Fees that wait for Kafka at once: what the report of progress is behind."""
+"""Fees that wait for Kafka at once; the reported progress is behind by as many."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What became of the lines: charged by where the events are, numbers not held in the month, lines with faults."""
+    """The result of the lines: events acknowledged or spooled, numbers not held in the month, lines with faults."""
 
     acknowledged: int = 0
     spooled: int = 0
@@ -27,7 +27,7 @@ class Report:
     last_line: int = 0
 
     def count(self, outcome: Outcome) -> None:
-        """One more event is safe."""
+        """Counts an event that is safe."""
         if outcome is Outcome.ACKNOWLEDGED:
             self.acknowledged += 1
         else:
@@ -39,10 +39,10 @@ class MonthError(ValueError):
 
 
 def check_month(month: date, now: datetime) -> None:
-    """Whether the month has begun and may still be charged.
+    """Checks that the month has begun, and can still be charged.
 
     Raises:
-        MonthError: it may not.
+        MonthError: it has not begun, or it is too late.
     """
     start = month_start(month)
     last = start + timedelta(milliseconds=contract.MAX_PAST_MS)
@@ -65,11 +65,11 @@ def charge(
     start_line: int = 1,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
-    """Emits the fees, and notes in the report what became of each line; `last_line` is one whose event is safe.
+    """Emits the fees, and counts the results in the report. The events up to its `last_line` are safe.
 
     Raises:
-        SpoolError, OSError: neither Kafka nor the disk takes more. Run it again, from the start or from the line after
-            the report's last.
+        SpoolError, OSError: neither Kafka nor the disk takes more. Run the job again, from the start or from the line
+            after the report's last one.
     """
     waiting: deque[tuple[int, Future[Outcome]]] = deque()
     for line in holdings:

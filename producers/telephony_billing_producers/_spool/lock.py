@@ -1,4 +1,4 @@
-"""A slot's lock: held by the process that uses the slot, and free when that has died."""
+"""A slot's lock: the process that uses the slot holds it; it is free after that process has died."""
 
 import fcntl
 import os
@@ -8,10 +8,10 @@ from ..errors import SpoolLockedError
 
 
 def lock(directory: Path) -> int:
-    """Locks a directory; gives the descriptor that holds the lock until it is closed, or its process dies.
+    """Locks a directory. Returns the descriptor that holds the lock until it is closed or its process dies.
 
     Raises:
-        SpoolLockedError: somebody else holds it.
+        SpoolLockedError: another emitter holds it.
         OSError: the directory can't be written.
     """
     descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -1,4 +1,4 @@
-"""One file of the disk spool: records as lines of JSON, and what a crash may leave of them."""
+"""One file of the disk spool: records as lines of JSON. After a crash, its last line may be incomplete."""
 
 import json
 import logging
@@ -15,12 +15,12 @@ log = logging.getLogger(__name__)
 _SUFFIX = ".jsonl"
 _NAME_DIGITS = 20
 SEGMENTS = "[0-9]" * _NAME_DIGITS + _SUFFIX
-"""What the files' names match."""
+"""The pattern of the files' names."""
 
 
 @dataclass(slots=True)
 class Segment:
-    """One file of the spool: how many events of it are complete, and its size in bytes up to there."""
+    """One file of the spool: the number of complete events in it, and its size in bytes up to their end."""
 
     path: Path
     events: int = 0
@@ -28,12 +28,12 @@ class Segment:
 
 
 def segment_path(directory: Path, number: int) -> Path:
-    """Where a segment is kept; the names sort as the numbers do."""
+    """Returns the path of a segment; the names sort like the numbers."""
     return directory / f"{number:0{_NAME_DIGITS}d}{_SUFFIX}"
 
 
 def read_segment(path: Path) -> list[UsageRecord]:
-    """The records of a segment; a torn last line is left out.
+    """Returns the records of a segment, without an incomplete last line.
 
     Raises:
         SpoolCorruptError: a complete line is not a record.
@@ -43,7 +43,7 @@ def read_segment(path: Path) -> list[UsageRecord]:
 
 
 def recover_segments(directory: Path) -> Iterator[Segment]:
-    """The segments that an earlier run left in a directory, oldest first; one without an event is deleted.
+    """Yields the segments that an earlier run left in a directory, oldest first; deletes segments without an event.
 
     Raises:
         SpoolCorruptError: a complete line is not a record.
@@ -62,7 +62,7 @@ def recover_segments(directory: Path) -> Iterator[Segment]:
 
 
 def to_line(record: UsageRecord) -> bytes:
-    """A record as its line of a segment, with its end."""
+    """Returns a record as a line of a segment, with the line end."""
     return json.dumps({"key": record.key.decode(), "value": record.value.decode()}).encode() + b"\n"
 
 
@@ -78,7 +78,7 @@ def _record(path: Path, number: int, line: bytes) -> UsageRecord:
 
 
 def write_whole(descriptor: int, content: bytes) -> None:
-    """Writes all of the content, however little the disk takes at a time.
+    """Writes all of the content, even if the system takes it in several parts.
 
     Raises:
         OSError: the disk refused; a part may have been written.
@@ -89,7 +89,7 @@ def write_whole(descriptor: int, content: bytes) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Makes the creation or deletion of a file in the directory last."""
+    """Makes the creation or deletion of a file in the directory durable."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

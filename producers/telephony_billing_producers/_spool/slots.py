@@ -1,8 +1,8 @@
-"""The spool's directory: a slot for each process, and no slot that nobody looks after.
+"""The spool's directory: every process has its own slot, and the events of dead processes are sent too.
 
-A process takes the first slot that is free. A slot is free when no living process holds its lock, so a dead process's
-slot is taken by the next one with all that lies in it; and what lies in other free slots is taken over by whoever is
-connected and has sent its own.
+A process takes the first free slot. A slot is free if no living process holds its lock. So the next process takes the
+slot of a dead one, with all events in it. A process that is connected and has sent its own events also takes over the
+events in other free slots.
 """
 
 import logging
@@ -21,16 +21,16 @@ log = logging.getLogger(__name__)
 _told: set[str] = set()
 
 MOST_SLOTS = 1000
-"""Processes on one directory. More are a mistake: a directory that is shared by machines, say."""
+"""Processes on one directory. More are probably a mistake, such as a directory shared by several machines."""
 
 
 def open_slot(directory: Path, *, max_bytes: int) -> Spool:
-    """The first slot that nobody holds, with what an earlier process left in it.
+    """Opens the first free slot, with the events that an earlier process left in it.
 
-    A slot with something that can't be read is passed by, and told of: one damaged file stops no service.
+    A slot with an unreadable file is skipped, and logged: one damaged file must not stop a service.
 
     Raises:
-        SpoolLockedError: there is none.
+        SpoolLockedError: no slot is free.
         OSError: the directory can't be made or written.
     """
     for number in range(MOST_SLOTS):
@@ -44,12 +44,12 @@ def open_slot(directory: Path, *, max_bytes: int) -> Spool:
 
 
 def take_over(spool: Spool, directory: Path) -> int:
-    """Moves what lies in one slot that nobody holds into a spool; gives how many events that were.
+    """Moves the events of one free slot into a spool. Returns the number of events.
 
-    What can't be read stays where it is, and is told of.
+    Unreadable files stay in their slot, and are logged.
 
     Raises:
-        OSError: the disk refuses; what was not moved is where it was.
+        OSError: the disk refuses; files that were not moved stay in their slot.
     """
     for slot in _slots(directory):
         if slot == spool.directory or not any(slot.glob(SEGMENTS)):
@@ -71,7 +71,7 @@ def take_over(spool: Spool, directory: Path) -> int:
 
 
 def bytes_of_all(directory: Path) -> int:
-    """Bytes that wait in every slot, whoever holds it."""
+    """Returns the bytes that wait in all slots, free or not."""
     total = 0
     for slot in _slots(directory):
         for path in slot.glob(SEGMENTS):
@@ -81,7 +81,7 @@ def bytes_of_all(directory: Path) -> int:
 
 
 def _tell(error: SpoolCorruptError) -> None:
-    """Once for each file and fault: the gauge of all slots' bytes goes on telling."""
+    """Logs an error once per file and fault; the gauge of all slots' bytes keeps showing it."""
     if str(error) not in _told:
         _told.add(str(error))
         log.error("%s", error)

@@ -1,10 +1,10 @@
-"""The disk spool: events that Kafka has not acknowledged, kept until it has.
+"""The disk spool: keeps events until Kafka has acknowledged them.
 
-A directory of numbered segments. Each line of a segment is one record, `{"key": ..., "value": ...}`, and is on
-disk (fsync) before `append` returns. A segment is sent as a whole, oldest first, and deleted as a whole once Kafka
-has acknowledged all of it; a crash in between sends it again, which is exact, because the platform knows a
-duplicate by its id and source. Nothing is ever appended to a segment of an earlier run, so only a segment's last
-line can be torn, and a torn line is one that `append` did not return for.
+The spool is a directory of numbered segments. A line of a segment is one record, `{"key": ..., "value": ...}`, and is
+on disk (fsync) before `append` returns. A segment is sent as a whole, oldest first, and deleted as a whole once Kafka
+has acknowledged all of it. After a crash in between it is sent again; totals stay exact, because the platform
+recognises duplicates by their id and source. Nothing is appended to a segment of an earlier run. So only a segment's
+last line can be incomplete, and `append` never returned for such a line.
 """
 
 import os
@@ -19,10 +19,10 @@ from .lock import lock
 from .segment import Segment, recover_segments, segment_path, sync_directory, to_line, write_whole
 
 DEFAULT_MAX_BYTES = 256 * 1024 * 1024
-"""About a million events of 250 bytes: most of an hour of one busy service."""
+"""Bytes: about a million events of 250 bytes, most of an hour of one busy service."""
 
 SEGMENT_BYTES = 1024 * 1024
-"""A segment is closed beyond this size: what one acknowledgement round sends, and a crash may send again."""
+"""Bytes: a larger segment is closed. One round sends a segment, and a crash may send it again."""
 
 
 class Spool:
@@ -54,18 +54,18 @@ class Spool:
 
     @property
     def directory(self) -> Path:
-        """Where the segments lie."""
+        """Returns the directory of the segments."""
         return self._directory
 
     @property
     def events(self) -> int:
-        """How many events wait on disk."""
+        """Returns the number of events that wait on disk."""
         with self._guard:
             return sum(segment.events for segment in self._segments)
 
     @property
     def size(self) -> int:
-        """How many bytes the waiting events take on disk."""
+        """Returns the bytes that the waiting events take on disk."""
         with self._guard:
             return self._size()
 
@@ -74,13 +74,13 @@ class Spool:
 
         Args:
             records: in the order in which they are to be sent.
-            bounded: False for events that were accepted before: they may pass the bound, by no more than the
+            bounded: False for events that were accepted before: they may exceed `max_bytes`, by no more than the
                 emitter's buffer.
 
         Raises:
             SpoolFullError: the records do not fit; none was written.
             SpoolClosedError: the spool is closed.
-            OSError: the disk refused; some of the records may have been written all the same.
+            OSError: the disk refused; some of the records may have been written anyway.
         """
         lines = [to_line(record) for record in records]
         with self._guard:
@@ -95,7 +95,7 @@ class Spool:
                 self._write(chunk)
 
     def oldest(self) -> Segment | None:
-        """The segment to send next, closed for appending; None when nothing waits.
+        """Returns the segment to send next, closed for appending; None if nothing waits.
 
         Raises:
             SpoolClosedError: the spool is closed.
@@ -119,12 +119,14 @@ class Spool:
             self._remove(segment)
 
     def take_over(self, directory: Path) -> int:
-        """Moves the segments of another directory, whose lock the caller holds, behind its own; gives their events.
+        """Moves the segments of another directory behind its own. The caller holds that directory's lock.
+
+        Returns the number of moved events.
 
         Raises:
-            SpoolCorruptError: one of them can't be read; none was moved.
+            SpoolCorruptError: a segment can't be read; none was moved.
             SpoolClosedError: the spool is closed.
-            OSError: the disk refuses; each segment is in one of the two.
+            OSError: the disk refuses; every segment is in one of the two directories.
         """
         with self._guard:
             self._require_open()
@@ -140,14 +142,14 @@ class Spool:
             return sum(segment.events for segment in found)
 
     def abandon(self) -> None:
-        """In a child process: lets go of the copies of the parent's descriptors; the parent keeps lock and files."""
+        """Call it in a child process: closes the child's copies of the descriptors; the parent keeps lock and files."""
         for descriptor in (self._lock_fd, self._active):
             if descriptor is not None and not self._closed:
                 with suppress(OSError):
                     os.close(descriptor)
 
     def close(self) -> None:
-        """Lets go of the directory; what waits in it stays for the next emitter."""
+        """Releases the directory; waiting events stay for the next emitter."""
         with self._guard:
             if self._closed:
                 return

@@ -1,4 +1,4 @@
-"""The services: an endpoint for each carrier, which answers once the events are safe."""
+"""The reference services: an endpoint per carrier, which answers once the events are safe."""
 
 import asyncio
 import time
@@ -24,10 +24,11 @@ RETRY_SECONDS = "60"
 
 
 def create_app(kind: str, settings: Settings, *, opening: Opening | None = None) -> FastAPI:
-    """A service for `sms` or `voice`: `POST /twilio` and so on for each carrier whose secret is set.
+    """Returns a service for `sms` or `voice`: `POST /twilio` and so on, for all carriers whose secret is set.
 
-    It answers 204 when the usage is safe, 403 to what the carrier has not signed, 422 to what is no report, and 503,
-    so that the carrier sends it again, when the number's account isn't known or neither Kafka nor the disk takes more.
+    It answers 204 once the usage is safe, 403 if the carrier has not signed the request, and 422 if it is not a report.
+    It answers 503, so that the carrier sends the report again, if the number's account is not known, or if neither
+    Kafka nor the disk takes more.
     """
     registry = CollectorRegistry()
     refused = Counter("usage_webhooks_refused", "Callbacks that were not taken.", ["carrier", "why"], registry=registry)
@@ -81,7 +82,7 @@ class _Handler:
         return Webhook(url, request.headers, await request.body(), time.time())
 
     async def _emit(self, emitter: Emitter[asyncio.Future[Outcome]], usage: tuple[Usage, ...]) -> None:
-        accounts = [self._account(each.number) for each in usage]  # all are known before any is emitted
+        accounts = [self._account(each.number) for each in usage]  # look up all accounts before the first emit
         await asyncio.gather(
             *(each.emit(emitter, account, source=self._source) for each, account in zip(usage, accounts, strict=True))
         )

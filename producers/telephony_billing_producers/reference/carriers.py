@@ -1,4 +1,4 @@
-"""From a carrier's HTTP request to usage: its signature first, then what it says."""
+"""Reads a carrier's HTTP request: checks its signature, then returns its usage."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from ..telephony import Usage, plivo, telnyx, twilio, vonage
 
 
 class Webhook(NamedTuple):
-    """A request: its URL as the carrier called it, its headers in lower case, its raw body; `now` in Unix seconds."""
+    """A request: the URL that the carrier called, the headers in lower case, the raw body; `now` in Unix seconds."""
 
     url: str
     headers: Mapping[str, str]
@@ -41,7 +41,7 @@ class Webhook(NamedTuple):
 
 
 Read = Callable[[Webhook, str], tuple[Usage, ...]]
-"""Gives the usage of a webhook that is signed with the secret; raises SignatureError or InvalidEventError."""
+"""Returns the usage of a webhook that is signed with the secret; raises SignatureError or InvalidEventError."""
 
 
 def _twilio(read: Callable[[Mapping[str, str]], tuple[Usage, ...]]) -> Read:

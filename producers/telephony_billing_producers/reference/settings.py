@@ -1,4 +1,4 @@
-"""What the reference services are told, by the environment."""
+"""The settings of the reference services, from the environment."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ SECRETS = {
     "plivo": "PLIVO_AUTH_TOKEN",
     "vonage": "VONAGE_SIGNATURE_SECRET",
 }
-"""Each carrier's secret, by which its callbacks are known. A carrier without one has no endpoint."""
+"""Carrier → the variable with the secret that verifies its callbacks. A carrier without a secret has no endpoint."""
 
 
 class SettingsError(ValueError):
@@ -22,13 +22,13 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Where Kafka and the spool are, whose numbers are whose, and the carriers' secrets.
+    """The emitter's settings, the accounts of phone numbers, and the carriers' secrets.
 
     Attributes:
         emitter: see `EmitterSettings`.
-        accounts: the account of each number, in E.164.
-        public_url: scheme and host under which carriers call this service; signatures cover it.
-        secrets: by carrier.
+        accounts: accounts by phone number (E.164).
+        public_url: the scheme and host that carriers call; signatures cover it.
+        secrets: secrets by carrier.
     """
 
     emitter: EmitterSettings
@@ -63,7 +63,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 
 def e164(number: str) -> str:
-    """A number as the accounts' file has it; Vonage leaves the plus sign out."""
+    """Returns a number with its plus sign, as in the accounts' file; Vonage leaves it out."""
     return number if number.startswith("+") else f"+{number}"
 
 

@@ -1,4 +1,4 @@
-"""Asterisk: lines of cdr_csv's Master.csv.
+"""Asterisk: reads the lines of cdr_csv's Master.csv.
 
 Source: docs.asterisk.org, "CDR Specification" and cdr.conf. Set `loguniqueid=yes` under `[csv]`, and `systemname` in
 asterisk.conf where several switches share a source: a unique id is one switch's.
@@ -16,11 +16,11 @@ FIELDS = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start", "answer",
     "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield",
 )  # fmt: skip
-"""What Master.csv has in each line, in this order; it has no header."""
+"""The fields of a line of Master.csv, in this order; the file has no header."""
 
 
 class CdrLine(NamedTuple):
-    """The usage of one line, numbered from 1; or why the line can't be read."""
+    """The usage of one line, numbered from 1; or the reason why the line can't be read."""
 
     number: int
     usage: tuple[Usage, ...]
@@ -28,12 +28,12 @@ class CdrLine(NamedTuple):
 
 
 def calls(lines: Iterable[str], *, trunks: Collection[str], zone: timezone) -> Iterator[CdrLine]:
-    """The usage of each line of a file.
+    """Yields the usage of all lines of a file.
 
     Args:
         lines: the file, opened with `newline=""`.
-        trunks: names of the endpoints that are trunks, as in `PJSIP/carrier-00000001` for `carrier`.
-        zone: of the file's times: UTC with `usegmtime=yes`, else the switch's own.
+        trunks: the names of the endpoints that are trunks: `carrier` in `PJSIP/carrier-00000001`.
+        zone: the time zone of the file: UTC with `usegmtime=yes`, else the switch's own.
     """
     for number, row in enumerate(csv.reader(lines), start=1):
         try:
@@ -43,7 +43,7 @@ def calls(lines: Iterable[str], *, trunks: Collection[str], zone: timezone) -> I
 
 
 def call(row: Collection[str], *, trunks: Collection[str], zone: timezone) -> tuple[Usage, ...]:
-    """The usage of one line: counts when it was ANSWERED and went over a trunk, unless its AMA flag is OMIT.
+    """Returns the usage of one line: it counts if it was ANSWERED and used a trunk, unless its AMA flag is OMIT.
 
     A call from a trunk is inbound, one to a trunk outbound, and one from a trunk that is forwarded to one is both. A
     call that was transferred has several lines with one unique id: it is one call.

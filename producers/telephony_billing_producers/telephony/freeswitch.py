@@ -12,11 +12,12 @@ from .usage import Usage, epoch, present, whole
 
 
 def call(cdr: Mapping[str, Any], *, trunk_profiles: Collection[str] = ("external",)) -> tuple[Usage, ...]:
-    """The usage of one leg's record: counts when it was answered and went over a trunk.
+    """Returns the usage of one leg's record: it counts if it was answered and used a trunk.
 
-    A leg's direction is the switch's: `inbound` came to it. A customer's phone that dials out is an inbound leg from
-    the phone and an outbound leg to the carrier; only the carrier's side is billed, or each call would count twice. So
-    what counts is a leg of a SIP profile to the carriers. A call from a carrier that is forwarded to one is both.
+    A leg's direction is seen from the switch: an `inbound` leg came to it. If a customer's phone dials out, there is an
+    inbound leg from the phone and an outbound leg to the carrier. Only the carrier's side is billed; otherwise such a
+    call would count twice. So only legs of the carriers' SIP profiles count. A call that comes from a carrier and is
+    forwarded to a carrier is both inbound and outbound.
 
     Args:
         cdr: the record.

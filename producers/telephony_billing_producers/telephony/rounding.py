@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rounding:
-    """How much of a call is charged for.
+    """A rule for the charged seconds of a call.
 
     Attributes:
-        minimum: seconds that an answered call is charged for at least.
-        increment: seconds in which it is charged for beyond the minimum; a part counts as a whole.
+        minimum: the least seconds that are charged for an answered call.
+        increment: the step in seconds beyond the minimum; a started step is charged completely.
     """
 
     minimum: int
@@ -22,7 +22,7 @@ class Rounding:
                 raise ValueError(f"{name} {seconds!r} is no whole number of seconds from 1 on")
 
     def seconds(self, duration: float) -> int:
-        """The seconds that a call is charged for; 0 for one that was not answered (0 seconds).
+        """Returns the seconds to charge for a call; 0 for one that was not answered (0 seconds).
 
         Args:
             duration: seconds from answer to hang-up.

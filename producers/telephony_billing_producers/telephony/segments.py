@@ -1,4 +1,4 @@
-"""How many segments an SMS is sent in, by the text alone.
+"""Computes the number of segments of an SMS from its text.
 
 Sources: 3GPP TS 23.038 (the GSM 7-bit default alphabet, section 6.2.1, and its extension table, 6.2.1.1) and 3GPP TS
 23.040, 9.2.3.24.1 (concatenated messages: six octets of each segment's 140 are a header). National shift tables are not
@@ -14,18 +14,18 @@ _BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENSION = frozenset("\f^{}\\[~]|€")
-"""Each is an escape and a character: two septets."""
+"""Characters that take two septets: an escape and a character."""
 
 
 class Encoding(StrEnum):
-    """How a text goes over the air."""
+    """The encoding of a text over the air."""
 
     GSM_7BIT = "gsm-7bit"
     UCS_2 = "ucs-2"
 
 
 class Segments(NamedTuple):
-    """The encoding, its units that the text takes (septets, or UTF-16 code units), and the segments."""
+    """The encoding, the text's length in its units (septets, or UTF-16 code units), and the number of segments."""
 
     encoding: Encoding
     units: int

@@ -18,7 +18,7 @@ SENT = frozenset({"sent", "delivered", "delivery_failed", "delivery_unconfirmed"
 """Statuses of an outgoing message that count: the carrier has had it."""
 
 TOLERANCE_SECONDS = 300
-"""How old a signed webhook may be: what Telnyx's own libraries allow."""
+"""Seconds: the highest age of a signed webhook, as in Telnyx's own libraries."""
 
 
 def check_signature(public_key: str, body: bytes, signature: str, timestamp: str, *, now: float) -> None:

@@ -1,4 +1,4 @@
-"""What a carrier's report, or a switch's record, amounts to: a billable action without its account."""
+"""The usage in a carrier's report or a switch's record: a billable action, still without its account."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timezone
@@ -9,25 +9,25 @@ from .rounding import Rounding
 
 
 class SignatureError(ValueError):
-    """A report is not signed by who should have sent it: refuse it, with HTTP status 403."""
+    """A report does not have the carrier's signature: refuse it with HTTP status 403."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """One billable action.
 
-    All reports of one message or call give the same `id`, so that the first that counts is counted and the others are
+    All reports of one message or call have the same `id`. So the platform counts the first one, and the others are
     duplicates.
 
     Attributes:
-        meter: what is counted.
+        meter: the meter.
         id: the carrier's id of the message or call.
-        number: the customer's side, by which the account is looked up: the sender of what goes out, the receiver of
-            what comes in, as the carrier writes it.
-        time: when it happened; None where the report doesn't say, for the moment at which it is emitted.
-        segments: of a message, as the carrier counts them; None where it doesn't say.
-        duration: of a call, seconds from answer to hang-up; None where the report doesn't say.
-        account: the account code that a switch keeps with the call; empty where there is none.
+        number: the customer's phone number, for looking up the account, as the carrier writes it: the sender of an
+            outgoing message or call, the receiver of an incoming one.
+        time: when it happened; None if the report doesn't say: then it is the time of `emit`.
+        segments: a message's segments by the carrier's count; None if the report doesn't say.
+        duration: a call's seconds from answer to hang-up; None if the report doesn't say.
+        account: the account code that a switch keeps with the call; empty if there is none.
     """
 
     meter: str
@@ -39,11 +39,11 @@ class Usage:
     account: str = ""
 
     def emit(self, emitter: Emitter[Done_co], account: str, *, source: str, quantity: int = 1) -> Done_co:
-        """Emits it for an account.
+        """Emits the usage for an account.
 
         Args:
             emitter: the process's emitter.
-            account: who is billed.
+            account: the account that is billed.
             source: this service and carrier, such as `/sms/twilio`: ids are unique within it.
             quantity: units: 1 for the message or call; or `per_segment()`, where segments are sold.
 
@@ -53,10 +53,10 @@ class Usage:
         return emitter.emit(self.meter, account, id=self.id, source=source, quantity=quantity, time=self.time)
 
     def per_segment(self) -> int:
-        """The message's segments.
+        """Returns the number of the message's segments.
 
         Raises:
-            InvalidEventError: the report doesn't say. A guess of one would stay: later reports are duplicates.
+            InvalidEventError: the report doesn't say. A guess could not be corrected: later reports are duplicates.
         """
         if self.segments is None:
             raise InvalidEventError(
@@ -65,10 +65,10 @@ class Usage:
         return self.segments
 
     def charged_seconds(self, rounding: Rounding) -> int:
-        """The seconds that the call is charged for, for whoever sells time; the platform's meters count calls.
+        """Returns the seconds to charge for the call, for services that sell time; the platform's meters count calls.
 
         Raises:
-            InvalidEventError: the report doesn't say how long it was.
+            InvalidEventError: the report doesn't say how long the call was.
         """
         if self.duration is None:
             raise InvalidEventError(f"the report of {self.id} does not say how long the call was")
@@ -76,10 +76,10 @@ class Usage:
 
 
 def present(text: object, what: str) -> str:
-    """A field that a report must have.
+    """Returns a field that a report must have.
 
     Raises:
-        InvalidEventError: it has not.
+        InvalidEventError: the field is missing or empty.
     """
     if not isinstance(text, str) or not text:
         raise InvalidEventError(f"the report has no {what}: is it of the kind that this adapter reads?")
@@ -87,10 +87,10 @@ def present(text: object, what: str) -> str:
 
 
 def whole(text: object, what: str) -> int | None:
-    """A field that is a whole number, as JSON or as text; None for none or an empty one.
+    """Returns a field that is a whole number, as JSON or as text; None if it is missing or empty.
 
     Raises:
-        InvalidEventError: it is something else.
+        InvalidEventError: the field is something else.
     """
     if text is None or text == "":
         return None
@@ -102,10 +102,10 @@ def whole(text: object, what: str) -> int | None:
 
 
 def moment(text: object, what: str, zone: timezone = UTC) -> datetime | None:
-    """A field that is a time in ISO 8601; without an offset it is in `zone`. None for none or an empty one.
+    """Returns a field that is a time in ISO 8601, in `zone` if it has no offset; None if it is missing or empty.
 
     Raises:
-        InvalidEventError: it is something else.
+        InvalidEventError: the field is something else.
     """
     if text is None or text == "":
         return None
@@ -117,6 +117,6 @@ def moment(text: object, what: str, zone: timezone = UTC) -> datetime | None:
 
 
 def epoch(text: object, what: str) -> datetime | None:
-    """A field that is a time in whole Unix seconds; None for none, an empty one or 0."""
+    """Returns a field that is a time in whole Unix seconds; None if it is missing, empty or 0."""
     seconds = whole(text, what)
     return datetime.fromtimestamp(seconds, UTC) if seconds else None

@@ -19,7 +19,7 @@ SENT = frozenset({"submitted", "delivered"})
 """Statuses of an outgoing SMS that count. `rejected` and `undeliverable` by themselves were never submitted."""
 
 TOLERANCE_SECONDS = 300
-"""How old a signed webhook may be."""
+"""Seconds: the highest age of a signed webhook."""
 
 
 def check_signature(secret: str, authorization: str, body: bytes, *, now: float) -> None:
