@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Checks what the process stands on, then serves; ends in one line where it may not or can't go on."""
+    """Checks settings and Redis, then serves. Ends with a one-line message if it must not or can't go on."""
     configure_logging()
     with ends_in_one_line("api"):  # uvicorn raises SIGTERM anew once it has stopped gracefully
         settings = ApiSettings()
@@ -32,7 +32,7 @@ def main() -> None:
         door = listen(settings.http_host, settings.http_port)
         registry = CollectorRegistry()
         app = create_app(settings, registry=registry)
-        app.openapi()  # made once, before anybody waits for it
+        app.openapi()  # made once, before the first request
         server = api_server(app, settings, registry)
         if not answers:
             server.first(lambda: persistently(lambda: check_redis(settings), settings.give_up_seconds))
@@ -51,7 +51,7 @@ def _serve(server: ApiServer, door: socket) -> None:
 
 
 async def _redis_answers(settings: ApiSettings) -> bool:
-    """Refuses a server that is wrong. One that is away is no reason not to serve: requests are told so meanwhile."""
+    """Refuses a wrong Redis server. If Redis is only away, the API serves: requests get 503 until it is back."""
     try:
         await check_redis(settings)
     except RETRIABLE as error:

@@ -1,4 +1,4 @@
-"""The API's wiring: everything it needs is made or taken here, once."""
+"""The API's wiring: makes everything that the API needs, once."""
 
 import asyncio
 import secrets
@@ -27,7 +27,7 @@ from api.endpoints.usage import USAGE, UsageEndpoint, UsageReader, usage_routes
 from api.endpoints.webhook import StripeEvents, webhook_routes
 from api.forwarded import Forwarded
 from api.http.error_handlers import InternalErrors, add_error_handlers
-from api.http.fast_route import Shortcut
+from api.http.fast_route import FastRoute
 from api.http.head import Head
 from api.http.metrics import Measured, RequestMetrics, metrics_routes
 from api.http.overload import Turnstile
@@ -43,14 +43,14 @@ from ledger.script import Store
 from ledger.shard import Ledger
 from runtime.redis import connect
 
-COMPRESSED_FROM_BYTES = 1024  # days and periods; what stays below, totals and links, fits into a packet
-COMPRESSION = 5  # a long answer costs a millisecond; 9 costs several and saves a few bytes more
+COMPRESSED_FROM_BYTES = 1024  # bytes: days and periods are longer; totals and links are shorter, and fit into a packet
+COMPRESSION = 5  # gzip's level: a long answer costs a millisecond; 9 costs several and saves only a few bytes more
 _TRACING = (
     "X-Request-Id",
     "traceparent",
     "tracestate",
     "baggage",
-)  # W3C Trace Context: and Baggage: what front-ends' libraries add by themselves
+)  # W3C Trace Context and Baggage: front-ends' tracing libraries add them by themselves
 
 EXPOSED = (
     AS_OF,
@@ -78,14 +78,15 @@ def create_app(
     now: Callable[[], float] = time.time,
     registry: CollectorRegistry | None = None,
 ) -> FastAPI:
-    """The whole API as an ASGI application.
+    """Returns the whole API as an ASGI application.
 
     Args:
-        settings: what it is told from outside.
-        store: where the shards are; default: the settings' Redis, closed when the application ends.
-        stripe: the portal; default: by the settings, closed with the application, or none without a Stripe key.
-        now: the time in Unix seconds.
-        registry: what `/metrics` shows; default: one of its own.
+        settings: the API's settings.
+        store: holds the shards; default: the settings' Redis, closed when the application ends.
+        stripe: opens portal sessions; default: made from the settings, closed with the application; none without a
+            Stripe key.
+        now: returns the time in Unix seconds.
+        registry: the metrics that `/metrics` shows; default: a new registry.
     """
     closing = AsyncExitStack()
     if store is None:
@@ -105,9 +106,9 @@ def create_app(
         description=_DESCRIPTION,
         version="1",
         license_info={"name": "MIT", "identifier": "MIT"},
-        openapi_url=None,  # api.reference has both descriptions, and shows them
+        openapi_url=None,  # api.reference serves both descriptions
         redirect_slashes=False,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # `/metrics` and our own log tell it
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # `/metrics` and our own log have it
         middleware=_middleware(settings, RequestMetrics(registry), usage),
         lifespan=_closing(closing, ledger),
     )
@@ -139,7 +140,7 @@ def _add_routes(
 
 
 def _middleware(settings: ApiSettings, metrics: RequestMetrics, usage: UsageEndpoint) -> list[Middleware]:
-    """Outermost first: what is measured includes CORS, and every error answer carries CORS headers."""
+    """Outermost first. So measured times include CORS, and all error answers carry CORS headers."""
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
@@ -156,7 +157,7 @@ def _middleware(settings: ApiSettings, metrics: RequestMetrics, usage: UsageEndp
         *([cors] if settings.cors_origins else []),
         Middleware(InternalErrors),
         Middleware(OwnCookie),
-        Middleware(Shortcut, path=USAGE, endpoint=usage.current_usage),
+        Middleware(FastRoute, path=USAGE, endpoint=usage.current_usage),
         Middleware(GZipMiddleware, minimum_size=COMPRESSED_FROM_BYTES, compresslevel=COMPRESSION),
     ]
 

@@ -1,7 +1,7 @@
-"""Whose request it is that a proxy passes on: X-Forwarded-For and X-Forwarded-Proto, as far as they can be believed.
+"""Finds the client behind our proxies, from X-Forwarded-For and X-Forwarded-Proto.
 
-Each proxy appends the address that it was connected from. So the header is read from its right end, and only what a
-proxy of ours has written counts: further to the left stands what a client may have made up.
+A proxy appends the address of its own client to the header. So the header is read from its right end, and only entries
+that a trusted proxy has written count. A client can invent the entries further to the left.
 """
 
 import logging
@@ -13,39 +13,39 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 
-_MOST_PROXIES = 16  # entries that are read; no request passes through more of them
+_MOST_PROXIES = 16  # entries that are read: no request passes through more proxies
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedProxies:
-    """The proxies in front: by their networks, or so many of them, whatever their addresses are."""
+    """The proxies in front of the API: by their `networks`, or by their number (`hops`) at any address."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     hops: int = 0
 
     @classmethod
     def parse(cls, text: str) -> "TrustedProxies":
-        """From addresses and networks, separated by commas; or from a number of proxies; empty: none.
+        """Parses addresses and networks, separated by commas; or a number of proxies; empty: no proxy.
 
         Raises:
-            ValueError: it is neither, or it trusts everybody.
+            ValueError: the text is neither, or it would trust every address.
         """
         if text.strip().isascii() and text.strip().isdecimal():
             return cls(hops=int(text))
         return cls(tuple(_network(each.strip()) for each in text.split(",") if each.strip()))
 
     def trusts(self, address: str) -> bool:
-        """Whether a connection from there is a proxy's."""
+        """Returns whether a connection from this address comes from a trusted proxy."""
         if self.hops:
             return True
         parsed = _address(address)
         return parsed is not None and any(parsed in network for network in self.networks)
 
     def client(self, peer: str, forwarded: Sequence[str]) -> str:
-        """The client's address.
+        """Returns the client's address.
 
         Args:
-            peer: where the connection comes from.
+            peer: the address at the other end of the connection.
             forwarded: the entries of X-Forwarded-For, from left to right.
         """
         if not self.trusts(peer):
@@ -62,7 +62,7 @@ class TrustedProxies:
 
 
 class Forwarded:
-    """A middleware: puts the client, and the scheme that it used, in the place of the proxy's."""
+    """A middleware: replaces the proxy's address and scheme by the client's."""
 
     def __init__(self, app: ASGIApp, proxies: TrustedProxies) -> None:
         self._app = app
@@ -93,7 +93,7 @@ class Forwarded:
 
 
 def _field(scope: Scope, name: bytes) -> list[str]:
-    """The entries of a header, which may come in several fields."""
+    """Returns the entries of a header, which may come in several fields."""
     fields = [value.decode("latin-1") for each, value in scope["headers"] if each == name]
     return [entry.strip() for field in fields for entry in field.split(",") if entry.strip()]
 
@@ -122,7 +122,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _without_port(entry: str) -> str:
-    """An address from an entry: some proxies write 203.0.113.7:4711, or [2001:db8::1]:4711."""
+    """Returns the address in an entry: some proxies write 203.0.113.7:4711, or [2001:db8::1]:4711."""
     if entry.startswith("["):
         return entry[1:].partition("]")[0]
     return entry.partition(":")[0] if entry.count(":") == 1 else entry

@@ -11,7 +11,7 @@ from runtime.settings import PatienceSettings, RedisSettings, ShardSettings, Str
 
 
 class ApiSettings(RedisSettings, ShardSettings, StripeSettings, PatienceSettings):
-    """Everything the API is told from outside. It opens Redis, and Stripe for the portal, but never Kafka."""
+    """The API's settings. The API connects to Redis, and to Stripe for the portal, but never to Kafka."""
 
     portal_return_url: str = Field(
         default="", pattern=r"^(https?://\S+)?$", description="where Stripe's portal leads back to"
@@ -41,7 +41,7 @@ class ApiSettings(RedisSettings, ShardSettings, StripeSettings, PatienceSettings
 
     @property
     def bounds(self) -> HttpBounds:
-        """What clients may cost."""
+        """Returns the limits for clients' connections."""
         return HttpBounds(
             connections=self.http_connections,
             connections_of_one=self.http_connections_per_address,
@@ -58,7 +58,7 @@ class ApiSettings(RedisSettings, ShardSettings, StripeSettings, PatienceSettings
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        """An origin has no path, so a final slash is only a slip of the pen."""
+        """Splits at commas, and removes a final slash: an origin has no path."""
         if not isinstance(value, str):
             return value
         return tuple(origin.strip().rstrip("/") for origin in value.split(",") if origin.strip())

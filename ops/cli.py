@@ -1,4 +1,4 @@
-"""The `billing` command: which commands there are, and what becomes of their errors."""
+"""The `billing` command: the list of its commands, and the handling of their errors."""
 
 import logging
 from importlib import import_module
@@ -11,12 +11,12 @@ from typer.core import TyperGroup
 from runtime.exit_codes import CANNOT_GO_ON
 from runtime.failing import explain, say
 
-# Name → module, and what `billing --help` says of it. A module is imported when its command is called: what one
-# command needs, the others need not wait for.
+# Name → module, and the text in `billing --help`. A module is imported only when its command is called: one command
+# does not wait for the imports of another.
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("ops.up", "Run the whole system on this machine, with demo traffic."),
     "topics": ("ops.topics", "Create the Kafka topics, and verify them."),
-    "accounts": ("ops.accounts.command", "Set and show what is known of accounts: Stripe customer, anchor, start."),
+    "accounts": ("ops.accounts.command", "Set and show accounts: Stripe customer, anchor, subscription start."),
     "keys": ("ops.keys", "Create, list and revoke API keys."),
     "emit": ("ops.emit", "Publish usage events."),
     "replay": ("ops.replay.command", "Publish events again, from the log or from files."),
@@ -33,10 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 
 class LazyGroup(TyperGroup):
-    """Knows its commands by name and help; imports the one that is called."""
+    """Lists the commands by name and help; imports a command only when it is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """The command that the arguments name."""
+        """Returns the command that the arguments name."""
         name, placeholder, rest = super().resolve_command(ctx, args)
         if name is None or name not in COMMANDS:
             return name, placeholder, rest
@@ -46,7 +46,7 @@ class LazyGroup(TyperGroup):
         return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:
-        """Runs the command; an error that has an explanation becomes one on standard error, and exit code 1."""
+        """Runs the command. An error with an explanation is explained on standard error, with exit code 1."""
         try:
             return super().invoke(ctx)
         except Exception as error:
@@ -79,7 +79,7 @@ def main(
     ] = False,
 ) -> None:
     """Usage metering and billing: run it, and look after it."""
-    logging.getLogger().addHandler(logging.NullHandler())  # what clients log on the way to an error is said once, by us
+    logging.getLogger().addHandler(logging.NullHandler())  # hides the clients' logs of an error that we report
 
 
 def _placeholder() -> None:

@@ -26,15 +26,15 @@ app = typer.Typer(add_completion=False)
 def drain(
     shard: Annotated[int, typer.Argument(min=0, help="The shard that is stopped.")],
     *,
-    why: Annotated[str, typer.Option(help="For whoever asks later.")],
+    why: Annotated[str, typer.Option(help="The reason, kept with the order.")],
     who: Annotated[str | None, typer.Option(help="Who orders it; default: the user who runs the command.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     directory: StackDir = None,
 ) -> None:
-    """Let a shard go on that is stopped because nearly everything is rejected: up to where its log ends now.
+    """Let a shard go on that is stopped because nearly all its records are rejected, up to the present end of its log.
 
-    What can be counted is counted; what can't becomes dead letters, to be mended and redriven. What comes later is
-    judged as ever.
+    Good events are counted. The others become dead letters, which can be mended and redriven. Records that are appended
+    later can stop the shard again.
     """
     if not why.strip():
         raise OpsError("--why must say something")

@@ -1,4 +1,4 @@
-"""`billing emit`: usage events by hand, through the emitter that the services use."""
+"""`billing emit`: publishes usage events by hand, through the emitter that the services use."""
 
 import os
 import tempfile
@@ -20,7 +20,7 @@ from runtime.kafka_reaching import wait_for_kafka
 from runtime.settings import KafkaSettings
 from telephony_billing_producers import EmitterSettings, UsageEmitter
 
-ACKNOWLEDGE_SECONDS = 30.0
+ACKNOWLEDGE_SECONDS = 30.0  # seconds until Kafka must have acknowledged all events
 SOURCE = "/billing/emit"
 
 app = typer.Typer(add_completion=False)
@@ -33,7 +33,7 @@ def emit(  # noqa: PLR0913 - an event's attributes
     meter: Annotated[str, typer.Option(help="What for, such as sms.send.")],
     quantity: Annotated[int, typer.Option(help="Units of each event.")] = 1,
     event_id: Annotated[
-        str | None, typer.Option("--id", help="The event's id, for a repetition to be a duplicate; default: a new one.")
+        str | None, typer.Option("--id", help="The event's id; the same id again is a duplicate. Default: a new one.")
     ] = None,
     time: Annotated[str | None, typer.Option(metavar="TIME", help="When it happened, RFC 3339; default: now.")] = None,
     count: Annotated[int, typer.Option(min=1, help="How many; their ids end in -1, -2 and so on.")] = 1,

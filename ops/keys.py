@@ -1,4 +1,4 @@
-"""`billing keys`: the API keys by which accounts read their usage. The platform knows their hashes only."""
+"""`billing keys`: the API keys with which accounts read their usage. The platform stores only their hashes."""
 
 import asyncio
 import os
@@ -35,9 +35,9 @@ from runtime.topics import TopicNames
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-SHOWN_DIGITS = 12  # of a hash: 48 bits
-LEAST_DIGITS = 8
-HASHES_PER_CALL = 1000  # bounds a script's time, and what Lua unpacks at once
+SHOWN_DIGITS = 12  # hexadecimal digits of a hash: 48 bits
+LEAST_DIGITS = 8  # hexadecimal digits that a person must type
+HASHES_PER_CALL = 1000  # hashes: bounds the script's time, and the values that Lua unpacks at once
 _HASH = re.compile(r"[0-9a-f]{64}")
 _HASH_PREFIX = re.compile(rf"[0-9a-f]{{{LEAST_DIGITS},64}}")
 
@@ -48,7 +48,7 @@ def create_key(
     label: Annotated[str, typer.Option(help="What it is for.")] = "",
     directory: StackDir = None,
 ) -> None:
-    """Make a key and print it: once, and only here. It works when the command returns."""
+    """Make a key and print it. It is shown only this once, and works as soon as the command returns."""
     check_account_id(account)
     settings, topic = _settings(directory)
     warn_of_unset(settings, account)
@@ -68,7 +68,7 @@ def list_keys(
     account: Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="Default: all accounts.")] = None,
     directory: StackDir = None,
 ) -> None:
-    """Show the keys by the beginning of their hash, oldest first, and when each was last used, as far as is known."""
+    """Show the keys by the beginning of their hash, oldest first, with the time of their last use if it is known."""
     settings, topic = _settings(directory)
     keys = {
         name: record
@@ -91,9 +91,9 @@ def revoke_key(
     ],
     directory: StackDir = None,
 ) -> None:
-    """End a key, and the sessions that were opened with it. Nothing works any more when the command returns.
+    """Revoke a key, and the sessions that were opened with it. None of them works any more when the command returns.
 
-    A whole key, or all 64 digits of its sha256, are revoked whether or not anybody knows of them.
+    A whole key, or all 64 digits of its sha256, is revoked even if the log does not know it.
     """
     settings, topic = _settings(directory)
     name = whole_hash(key) or find_hash(key, read_records(settings, topic))
@@ -103,9 +103,9 @@ def revoke_key(
 
 
 def whole_hash(key: str) -> str | None:
-    """The hash that a key has, or that is spelt out; None for anything less.
+    """Returns the hash of a whole key, or a hash that is written in full; None for a shorter text.
 
-    Nothing else could be meant, so that it need not be known: what a log no longer tells can be revoked all the same.
+    A whole hash is unambiguous. So a key that the log has lost can still be revoked.
     """
     if is_well_formed(key):
         return key_hash(key)
@@ -113,10 +113,10 @@ def whole_hash(key: str) -> str | None:
 
 
 def find_hash(prefix: str, known: Collection[str]) -> str:
-    """The hash among those known that begins so.
+    """Returns the known hash with this beginning.
 
     Raises:
-        OpsError: it is no beginning of a hash, or of none, or of more than one.
+        OpsError: the text is not the beginning of a hash, or no known hash begins with it, or several do.
     """
     prefix = prefix.lower()
     if not _HASH_PREFIX.fullmatch(prefix):
@@ -131,7 +131,7 @@ def find_hash(prefix: str, known: Collection[str]) -> str:
 
 
 def last_uses(settings: TableSettings, key_hashes: Iterable[str]) -> dict[str, int]:
-    """Unix seconds of each key's last use, as far as Redis knows it; of none where Redis is away, which is said."""
+    """Returns the times of the keys' last uses (Unix seconds) that Redis knows; none, with a message, if it is away."""
     try:
         return asyncio.run(_last_uses(settings, key_hashes))
     except RedisError as error:
@@ -161,7 +161,7 @@ def _settings(directory: Path | None) -> tuple[TableSettings, str]:
 
 
 def _parse(records: dict[str, bytes]) -> dict[str, ApiKeyRecord]:
-    """The keys of the log; a record that can't be read has become a dead letter and opens nothing."""
+    """Returns the keys of the log. A record that can't be read has become a dead letter, and is no key."""
     keys = {}
     for name, value in records.items():
         try:

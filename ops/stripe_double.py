@@ -1,4 +1,4 @@
-"""`billing stripe-double`: the stand-in for Stripe, by itself."""
+"""`billing stripe-double`: runs the stand-in for Stripe alone."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,14 +13,14 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def stripe_double(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 for any free port.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 for any free port.")],
     host: Annotated[str, typer.Option(help="The address to listen on.")] = LOOPBACK,
     state: Annotated[Path | None, typer.Option(help="A file that keeps its state; default: in memory.")] = None,
     webhook_url: Annotated[
         str | None, typer.Option(envvar=WEBHOOK_URL, help="Where error reports are sent; default: nowhere.")
     ] = None,
     webhook_secret: Annotated[
-        str | None, typer.Option(envvar=WEBHOOK_SECRET, help="What signs them.", show_default=False)
+        str | None, typer.Option(envvar=WEBHOOK_SECRET, help="The secret that signs them.", show_default=False)
     ] = None,
     latency: Annotated[float, typer.Option(min=0, help="Seconds that each answer takes.")] = 0.0,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`billing topics`: the topics that the platform counts on."""
+"""`billing topics`: creates and verifies the platform's Kafka topics."""
 
 import os
 
@@ -14,7 +14,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def topics(directory: StackDir = None) -> None:
-    """Create the topics that are missing, and verify them all; those that exist are left as they are."""
+    """Create missing topics, and verify all topics. Existing topics are not changed."""
     settings = settings_of(KafkaSettings, find_env(directory, os.environ, KAFKA))
     created = create_topics(settings)
     found = verify_topics(settings)

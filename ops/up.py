@@ -1,4 +1,4 @@
-"""`billing up`: the whole system on this machine."""
+"""`billing up`: runs the whole system on this machine."""
 
 import os
 import shlex
@@ -24,9 +24,9 @@ def up(
     *,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start empty.")] = False,
     demo: Annotated[bool, typer.Option(help="With demo accounts and traffic.")] = True,
-    directory: Annotated[Path, typer.Option("--dir", help="Where the data is kept.")] = DEFAULT_DIRECTORY,
-    aggregators: Annotated[int, typer.Option(min=1, help="How many count.")] = 1,
-    stripe_workers: Annotated[int, typer.Option(min=1, help="How many bill.")] = 1,
+    directory: Annotated[Path, typer.Option("--dir", help="The directory for data and logs.")] = DEFAULT_DIRECTORY,
+    aggregators: Annotated[int, typer.Option(min=1, help="Number of aggregators.")] = 1,
+    stripe_workers: Annotated[int, typer.Option(min=1, help="Number of Stripe workers.")] = 1,
 ) -> None:
     """Run Kafka, Redis, a stand-in for Stripe and every service, until Ctrl-C.
 
@@ -57,5 +57,5 @@ def _command(directory: Path, *words: str) -> str:
 
 
 def _shown(program: Path) -> str:
-    """From where the person stands, if it is below: `.venv/bin/billing`."""
+    """Returns the path relative to the current directory if it is below it, such as `.venv/bin/billing`."""
     return str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else str(program)

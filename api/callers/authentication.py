@@ -1,4 +1,4 @@
-"""Who is calling: the account behind an API key, or behind the session of a browser that signed in with one."""
+"""Authentication: finds the account of an API key, or of the session of a browser that signed in with a key."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ _NO_BEARER = "The Authorization header has no Bearer token. Write the word Beare
 _BARE_KEY = "The Authorization header holds the key alone. Write the word Bearer and a space before it."
 KEPT_GUESSES = 10_000  # credentials; some 200 bytes each
 OR_SESSION: dict[str, list[dict[str, list[str]]]] = {"security": [{"Session": []}]}
-"""For OpenAPI: what takes an API key takes a browser's session as well."""
+"""For OpenAPI: an endpoint that takes an API key also takes a browser's session."""
 KEY_OR_SESSION: dict[str, list[dict[str, list[str]]]] = {"security": [{"ApiKey": []}, *OR_SESSION["security"]]}
 """The same for an endpoint that does not depend on `Authentication` in FastAPI's way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whose usage may be read; `headers` belong to every answer, and tell where the key's rate limit stands."""
+    """The caller: the account whose usage may be read. `headers` (the key's rate limit) belong to all answers."""
 
     account: str
     label: str
@@ -46,7 +46,7 @@ Authenticate = Callable[..., Awaitable[Caller]]
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a request is known by: the hash of a key or of a session, and the shard that can tell whose it is."""
+    """The credential of a request: the hash of a key or of a session, and the shard that knows its account."""
 
     shard: Shard
     hash: str
@@ -54,7 +54,7 @@ class Credential:
 
 
 class Authentication(SecurityBase):
-    """The dependency that gives the caller. It asks the shard of the key's hash, in one round trip."""
+    """The FastAPI dependency that returns the caller. It asks the shard of the key's hash, in one round trip."""
 
     def __init__(self, ledger: Ledger, limit: RateLimit) -> None:
         self.model = HTTPBearerModel(bearerFormat="tk_live_...", description="An API key of the account")
@@ -64,11 +64,11 @@ class Authentication(SecurityBase):
         self._accounts: LRUCache[str, str] = LRUCache(KEPT_GUESSES)
 
     async def __call__(self, request: Request) -> Caller:
-        """The caller of a request; raises what `credential` and `identify` raise."""
+        """Returns the caller of a request; raises the errors of `credential` and `identify`."""
         return await self.identify(self.credential(request))
 
     def credential(self, request: Request) -> Credential:
-        """What the request is known by. An API key counts for more than a session.
+        """Returns the request's credential. An API key takes precedence over a session.
 
         Raises:
             ProblemError: `missing_api_key` or `malformed_api_key`.
@@ -83,11 +83,11 @@ class Authentication(SecurityBase):
         return Credential(self._ledger.shard(session.shard), session.hash, session=True)
 
     def likely_account(self, credential: Credential) -> str | None:
-        """Whose the credential was when it was last identified: nothing but a guess, None without one."""
+        """Returns the account at the credential's last identification: only a guess. None: never identified."""
         return self._accounts.get(credential.hash)
 
     async def identify(self, credential: Credential) -> Caller:
-        """The caller behind a credential, as the shard knows it now.
+        """Returns the caller behind a credential, as the shard knows it now.
 
         Raises:
             ProblemError: `invalid_api_key`, `invalid_session` or `rate_limited`.
@@ -105,23 +105,23 @@ class Authentication(SecurityBase):
 
 
 def bearer_token(request: Request) -> str:
-    """The token of the Authorization header; empty for another scheme or none. RFC 9110, 11.1: in any case."""
+    """Returns the Bearer token; empty for another scheme or none. The scheme's case is free (RFC 9110, 11.1)."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _missing(header: str | None) -> str | None:
-    """What to say of an Authorization header without a token; None for no header."""
+    """Returns a detail for an Authorization header without a token; None if there is no header."""
     if header is None:
         return None
     return _BARE_KEY if header.strip().startswith(PREFIX) else _NO_BEARER
 
 
 def checked_hash(key: str) -> str:
-    """The hash of what has a key's shape and checksum.
+    """Checks a key's shape and checksum, and returns its hash.
 
     Raises:
-        ProblemError: `malformed_api_key`, told without a look-up.
+        ProblemError: `malformed_api_key`, without asking a shard.
     """
     if not is_well_formed(key):
         raise ProblemError(ProblemCode.MALFORMED_API_KEY)

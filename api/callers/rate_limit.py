@@ -1,4 +1,4 @@
-"""How often one key may be used: fixed windows, and the headers that tell a client where it stands.
+"""Limits the requests of one key in fixed windows, and tells a client its limit in headers.
 
 The headers are those of the IETF's draft-ietf-httpapi-ratelimit-headers-10.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from api.http.problems import ProblemCode, ProblemError
 from ledger.callers import CallerWindow
 
-WINDOW_SECONDS = 60
+WINDOW_SECONDS = 60  # seconds
 POLICY = "RateLimit-Policy"
 STANDING = "RateLimit"
 RATE_HEADERS: dict[str, Any] = {
@@ -21,18 +21,18 @@ RATE_HEADERS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most `requests` of a key in each window; 0: as many as it likes."""
+    """Allows at most `requests` of a key per window; 0: no limit."""
 
     requests: int
     now: Callable[[], float]
 
     def window(self) -> tuple[int, CallerWindow]:
-        """Now, in Unix seconds, and the window that it lies in."""
+        """Returns the time in Unix seconds, and its window."""
         now = int(self.now())
         return now, CallerWindow.at(now, WINDOW_SECONDS)
 
     def headers(self, uses: int, seconds_left: int) -> dict[str, str]:
-        """What to tell a key's user of this window.
+        """Returns the rate limit headers for this window.
 
         Raises:
             ProblemError: `rate_limited`: the key has been used too often.

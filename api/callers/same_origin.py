@@ -1,4 +1,4 @@
-"""Whether a browser sent a request from one of our own pages: the second lock beside SameSite=Strict."""
+"""Checks that a browser's request comes from one of our own pages: a second protection beside SameSite=Strict."""
 
 from urllib.parse import urlsplit
 
@@ -8,10 +8,10 @@ from api.http.problems import ProblemCode, ProblemError
 
 
 def require_same_origin(request: Request) -> None:
-    """Refuses what a page of another origin made a browser send.
+    """Refuses a request that a page of another origin made a browser send.
 
-    Browsers say where a request comes from in Sec-Fetch-Site (Fetch Metadata), older ones in Origin; what says neither
-    is no browser, and can't be made to send somebody else's cookie.
+    Browsers send the origin of a request in Sec-Fetch-Site (Fetch Metadata), older ones in Origin. A client that sends
+    neither is not a browser, and no page can make it send another person's cookie.
 
     Raises:
         ProblemError: `cross_site_request`.

@@ -1,4 +1,4 @@
-"""The cookie of a signed-in browser: the shard of its key, and a secret that the platform knows by its sha256 only."""
+"""The cookie of a signed-in browser: the shard of its key, and a secret. The platform stores only the sha256 of it."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,31 +10,31 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 COOKIE = "billing_session"
-SESSION_SECONDS = 12 * 3600
-_SHAPE = re.compile(r"[0-9]{1,6}\.[A-Za-z0-9_-]{43}")  # 256 bits
-SECRET_BYTES = 32
+SESSION_SECONDS = 12 * 3600  # seconds
+_SHAPE = re.compile(r"[0-9]{1,6}\.[A-Za-z0-9_-]{43}")  # the shard, and 256 bits of secret
+SECRET_BYTES = 32  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class SessionId:
-    """Where a session is kept, and under which hash."""
+    """The shard that keeps a session, and the session's hash."""
 
     shard: int
     hash: str
 
 
 class OwnCookie:
-    """A middleware: of all cookies, only ours goes on, and only in our shape.
+    """A middleware: removes all cookies but ours, and ours too if it has a wrong shape.
 
-    FastAPI reads every request's cookies before it knows who asks, by Python's parser, whose time grows with the square
-    of a quoted cookie's length (before 3.11.10 and 3.12.6). Other pages of the same host have cookies, too.
+    FastAPI parses the cookies of every request before authentication, with Python's parser. Before Python 3.11.10 and
+    3.12.6, its time grows with the square of a quoted cookie's length. Other pages of the same host may set cookies.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Passes the request on, with our cookie or none."""
+        """Passes the request on, with our cookie or without any."""
         if scope["type"] == "http":
             fields = [value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie"]
             if fields:
@@ -45,34 +45,34 @@ class OwnCookie:
 
 
 def session_in(cookies: Sequence[str]) -> str | None:
-    """Our cookie's value in the Cookie header's fields: the last of its name, if it has our shape."""
+    """Returns our cookie's value in the Cookie header's fields: the last one with its name, if it has our shape."""
     pairs = (pair.partition("=") for field in cookies for pair in field.split(";"))
     values = [value.strip() for name, _, value in pairs if name.strip() == COOKIE]
     return values[-1] if values and _SHAPE.fullmatch(values[-1]) else None
 
 
 def make_session(shard: int, secret: Callable[[int], str]) -> tuple[str, SessionId]:
-    """A new cookie value and its id; `secret` must be `secrets.token_urlsafe` outside tests."""
+    """Returns a new cookie value and its id; `secret` must be `secrets.token_urlsafe` outside tests."""
     value = f"{shard}.{secret(SECRET_BYTES)}"
     return value, _id_of(shard, value)
 
 
 def read_session(request: Request, partitions: int) -> SessionId | None:
-    """The session that the request's cookie names; None without one, or for what can't be one."""
+    """Returns the session that the request's cookie names; None without a cookie, or with a wrong one."""
     value = session_in(request.headers.getlist("cookie"))
     shard = int(value.partition(".")[0]) if value else partitions
     return _id_of(shard, value) if value and shard < partitions else None
 
 
 def set_cookie(response: Response, request: Request, value: str) -> None:
-    """Gives the browser its session. No script and no other site can use it; over https it never leaves https."""
+    """Sets the session cookie. No script and no other site can use it; set over https, it is only sent over https."""
     response.set_cookie(
         COOKIE, value, max_age=SESSION_SECONDS, path="/", httponly=True, samesite="strict", secure=_secure(request)
     )
 
 
 def drop_cookie(response: Response, request: Request) -> None:
-    """Takes it away."""
+    """Removes the session cookie."""
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict", secure=_secure(request))
 
 

@@ -32,7 +32,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _date(text: object) -> object:
-    """RFC 3339's full-date and nothing else that a date could be read from."""
+    """Accepts only RFC 3339's full-date; pydantic would also accept other forms of a date."""
     if isinstance(text, str) and not _DATE.fullmatch(text):
         raise ValueError("a date looks like 2026-06-30")
     return text
@@ -69,7 +69,7 @@ class DailyUsage(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks for: days (numbers since the epoch, both included) and meters."""
+    """The days (numbers since the epoch, both included) and meters that a request asks for."""
 
     first: int
     last: int
@@ -78,30 +78,30 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class ShownDays:
-    """What a caller is shown."""
+    """The answer for a caller, before it becomes JSON or CSV."""
 
     caller: Caller
     usage: DailyUsage
 
     @property
     def tag(self) -> str:
-        """Of everything but the moment."""
+        """Returns the weak entity tag of everything but `asOf`."""
         return f'W/"{digest(self.usage.model_dump_json(exclude={"as_of"}).encode())}"'
 
     @property
     def headers(self) -> dict[str, str]:
-        """What stands above the figures in either form."""
+        """Returns the headers of both forms."""
         return {**self.caller.headers, AS_OF: self.usage.as_of}
 
 
 class CsvResponse(Response):
-    """For the description: what the file is."""
+    """Tells OpenAPI the media type of the file."""
 
     media_type = CSV
 
 
 def daily_routes(authenticate: Authenticate, reader: HistoryReader, now: Callable[[], float]) -> APIRouter:
-    """Both endpoints: the same figures, each in one media type."""
+    """Returns both endpoints: the same numbers, as JSON and as CSV."""
     router = APIRouter(tags=[Tag.USAGE])
 
     async def read(
@@ -147,10 +147,10 @@ def daily_routes(authenticate: Authenticate, reader: HistoryReader, now: Callabl
 
 
 def checked(start: date, end: date, meters: Sequence[str], now: int) -> Asked:
-    """What is asked for, if it can be told.
+    """Checks the range of days, and returns it as numbers.
 
     Raises:
-        ProblemError: `validation_error`: the range is upside down, or reaches beyond what is kept.
+        ProblemError: `validation_error`: the end is before the start, or the range reaches beyond the days kept.
     """
     earliest, today = earliest_day(now), now // DAY_SECONDS
     asked = Asked(start.toordinal() - _EPOCH_DAY, end.toordinal() - _EPOCH_DAY, frozenset(meters or BY_NAME))

@@ -1,4 +1,4 @@
-"""Daily usage as CSV (RFC 4180), a line per day and meter."""
+"""Writes daily usage as CSV (RFC 4180), a line per day and meter."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ _EXAMPLE = (
     "2026-06-20,voice.ai,AI-Powered Calls,34,0,34,0",
 )
 CSV_BODY: dict[str, Any] = {"schema": {"type": "string"}, "example": "\r\n".join((*_EXAMPLE, ""))}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV Injection": what a spreadsheet runs as a formula
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV Injection": a spreadsheet runs such cells as formulas
 
 
 class Day(Protocol):
@@ -24,15 +24,15 @@ class Day(Protocol):
 
     @property
     def date(self) -> date:
-        """The day, UTC."""
+        """Returns the day, UTC."""
 
     @property
     def usage(self) -> list[MeterHistory]:
-        """Its meters."""
+        """Returns its meters."""
 
 
 def csv_of(days: Sequence[Day]) -> bytes:
-    """The whole file, in UTF-8; a cell is empty where something is not known."""
+    """Returns the whole file in UTF-8; a cell is empty if its number is not known."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)  # its defaults are RFC 4180's: CRLF, quotes where they are needed
     writer.writerow(HEADER)
@@ -44,5 +44,5 @@ def csv_of(days: Sequence[Day]) -> bytes:
 
 
 def harmless(text: str) -> str:
-    """The text as a cell that no spreadsheet takes for a formula."""
+    """Returns the text as a cell that no spreadsheet runs as a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`: whether the process lives, and whether it can answer every account, with fresh totals."""
+"""`/healthz` and `/readyz`: the process lives; and it can answer for all accounts, with fresh totals."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,10 +28,10 @@ class Health(BaseModel):
 
 
 def health_routes(ledger: Ledger, now: Callable[[], float], fresh_seconds: float) -> APIRouter:
-    """Both probes. A shard that was last caught up longer ago than `fresh_seconds` is not fresh.
+    """Returns both probes. A shard that last caught up more than `fresh_seconds` ago is not fresh.
 
-    A shard that is stopped until a person has decided is left out: without this process its accounts are served no
-    better, and all others worse.
+    A shard that is stopped until a person decides does not count. Taking this process out of service would not help its
+    accounts, and would harm all others.
     """
     router = APIRouter(tags=[Tag.PLATFORM])
 

@@ -1,4 +1,4 @@
-"""`GET /api/billing/periods`: the current billing period, and the past ones of which everything is kept."""
+"""`GET /api/billing/periods`: the current billing period, and the past ones whose units are all kept."""
 
 from typing import Annotated, Any
 
@@ -39,7 +39,7 @@ class BillingPeriods(BaseModel):
 
 
 def period_routes(authenticate: Authenticate, reader: HistoryReader) -> APIRouter:
-    """The endpoint."""
+    """Returns the endpoint."""
     router = APIRouter(tags=[Tag.USAGE])
 
     @router.get(

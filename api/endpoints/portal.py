@@ -1,4 +1,4 @@
-"""`GET /api/billing/portal`: the way to Stripe's billing portal, where customers see invoices and payment methods."""
+"""`GET /api/billing/portal`: a link to Stripe's billing portal, where customers see invoices and payment methods."""
 
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from ledger.attempts import count_portal_link
 from ledger.reading import find_account, parse_account
 from ledger.shard import Ledger, Shard
 
-WINDOW_SECONDS = 60
+WINDOW_SECONDS = 60  # seconds
 
 
 class PortalLink(BaseModel):
@@ -31,7 +31,7 @@ class PortalLink(BaseModel):
 
 
 def portal_routes(authenticate: Authenticate, ledger: Ledger, stripe: StripePortal | None, limit: int) -> APIRouter:
-    """The endpoint; without Stripe it says that there is no portal. `limit`: links per account and minute; 0: any."""
+    """Returns the endpoint. `stripe` None: there is no portal. `limit`: links per account and minute; 0: no limit."""
     router = APIRouter(tags=[Tag.PORTAL])
 
     @router.get("/api/billing/portal", operation_id="portalLink", responses=_RESPONSES, openapi_extra=OR_SESSION)
@@ -54,10 +54,10 @@ def portal_routes(authenticate: Authenticate, ledger: Ledger, stripe: StripePort
 
 
 async def _count(shard: Shard, account: str, limit: int) -> None:
-    """Counts a link: each is a call to Stripe, which takes so many of the platform's, the Stripe worker's among them.
+    """Counts a link. A link is a call to Stripe, and shares Stripe's rate limit with the Stripe worker.
 
     Raises:
-        ProblemError: `rate_limited`: the account has asked for too many.
+        ProblemError: `rate_limited`: the account has asked for too many links.
     """
     links = await count_portal_link(shard, account, seconds=WINDOW_SECONDS)
     if links.count > limit:

@@ -1,4 +1,4 @@
-"""`/dashboard/session`: a browser signs in with an API key, asks who it is, and signs out."""
+"""`/dashboard/session`: a browser signs in with an API key, asks for its account, and signs out."""
 
 import json
 from collections.abc import Callable
@@ -26,8 +26,8 @@ from runtime.addresses import neighbourhood
 
 SESSION = "/dashboard/session"
 DASHBOARD = "/dashboard"
-ATTEMPTS_SECONDS = 300
-MAX_BODY_BYTES = 4096  # a key has 46 characters
+ATTEMPTS_SECONDS = 300  # seconds in which attempts are counted
+MAX_BODY_BYTES = 4096  # bytes: a key has 46 characters
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -41,7 +41,7 @@ class SignedIn(BaseModel):
 
 
 class SignIn:
-    """Trades an API key for a session."""
+    """Exchanges an API key for a session."""
 
     def __init__(self, ledger: Ledger, attempts: int, secret: Callable[[int], str]) -> None:
         self._ledger = ledger
@@ -49,10 +49,10 @@ class SignIn:
         self._secret = secret
 
     async def open(self, request: Request, key: str) -> str:
-        """The cookie's value for a key.
+        """Opens a session for a key, and returns the cookie's value.
 
         Raises:
-            ProblemError: too many attempts, or what is wrong with the key.
+            ProblemError: there were too many attempts, or the key is missing or wrong.
             NotReadyError: the key's shard can't tell yet.
         """
         await self._count(request)
@@ -75,7 +75,7 @@ class SignIn:
 
 
 def session_routes(authenticate: Authenticate, ledger: Ledger, sign_in: SignIn) -> APIRouter:
-    """The three endpoints."""
+    """Returns the three endpoints."""
     router = APIRouter(tags=[Tag.SESSIONS])
 
     @router.post(
@@ -124,10 +124,10 @@ def session_routes(authenticate: Authenticate, ledger: Ledger, sign_in: SignIn) 
 
 
 async def read_key(request: Request) -> tuple[bool, str]:
-    """Whether the request is a page's form, and the key in it; empty for none.
+    """Returns whether the request is a page's form, and its key; an empty one if the key is empty.
 
     Raises:
-        ProblemError: the body is too large, of another type, or no JSON.
+        ProblemError: the body is too large, incomplete, of another type, or has no key.
     """
     try:
         body = await read_body(request, MAX_BODY_BYTES)

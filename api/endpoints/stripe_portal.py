@@ -1,4 +1,4 @@
-"""Stripe's customer portal: one fresh session per call, every refusal with one fate."""
+"""Opens sessions of Stripe's customer portal, and turns Stripe's refusals into problems."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from api.http.problems import ProblemCode, ProblemError
 from api.settings import ApiSettings
 from runtime.stripe import connect
 
-CALL_SECONDS = 10.0
+CALL_SECONDS = 10.0  # seconds for a call, its wait for a turn included
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class StripePortal:
     """Opens portal sessions. Its connections are closed with `close`."""
 
     def __init__(self, settings: ApiSettings, *, call_seconds: float = CALL_SECONDS) -> None:
-        """`call_seconds` bounds each call as a whole, its turn included. Nothing is retried: the caller is waiting."""
+        """`call_seconds` limits a whole call, its wait for a turn included. No retries: the caller is waiting."""
         self._call_seconds = call_seconds
         self._turns = asyncio.Semaphore(settings.portal_calls)
         self._return_url = settings.portal_return_url
@@ -32,7 +32,7 @@ class StripePortal:
         self._sessions = connect(settings, self._http).v1.billing_portal.sessions
 
     async def open_session(self, customer: str) -> str:
-        """The URL of a fresh session, valid for minutes only: never to be kept.
+        """Opens a new session and returns its URL. It is valid only for minutes: never keep it.
 
         Raises:
             ProblemError: `no_stripe_customer`, `portal_not_configured` or `stripe_unavailable`.
@@ -58,10 +58,10 @@ class StripePortal:
 
 
 def problem_of_refusal(error: StripeError) -> ProblemCode:
-    """What a refusal of a portal session means for the caller.
+    """Returns the problem for Stripe's refusal of a portal session.
 
-    Stripe names a customer that does not exist, or no longer, by code and parameter. Every other invalid request is
-    about the platform's portal settings: no default configuration, or no or a wrong return URL.
+    If the customer does not exist (any more), Stripe says so by code and parameter. All other invalid requests are
+    about the platform's portal settings: no default configuration, or a missing or wrong return URL.
     """
     if not isinstance(error, InvalidRequestError):
         return ProblemCode.STRIPE_UNAVAILABLE
@@ -71,7 +71,7 @@ def problem_of_refusal(error: StripeError) -> ProblemCode:
 
 
 def _report(error: StripeError, code: ProblemCode) -> None:
-    """Logs a refusal; one that lasts until a person acts is an error."""
+    """Logs a refusal: as an error if it lasts until a person acts, else as a warning."""
     lasting = code is ProblemCode.PORTAL_NOT_CONFIGURED or isinstance(error, AuthenticationError | PermissionError)
     log.log(
         logging.ERROR if lasting else logging.WARNING,

@@ -17,7 +17,7 @@ from api.callers.rate_limit import RATE_HEADERS
 from api.http.conditional import CACHE_CONTROL, NOT_MODIFIED, answer, digest
 from api.http.describing import Tag
 from api.http.problems import ProblemCode, describe
-from api.reading.current_period import Questions, draw
+from api.reading.current_period import PeriodQueries, draw
 from api.reading.freshness import AS_OF, ATTEMPTS, rfc3339_ms
 from api.reading.shards import shard_of
 from ledger.reading import AccountChangedError, NotReadyError, Totals, read_usage
@@ -25,7 +25,7 @@ from ledger.shard import Ledger
 from metering.meters import CATALOGUE
 
 USAGE = "/api/billing/usage"
-KEPT = 10_000  # bodies, below 1 KB each: most are asked for again before they change
+KEPT = 10_000  # bodies, below 1 KB each: callers ask for most of them again before they change
 _EXAMPLE_UNITS = (1250, 430, 890, 215, 340, 12)
 
 
@@ -49,28 +49,28 @@ class CurrentUsage(BaseModel):
 
 
 class UsageReader:
-    """Reads the current billing period; it usually takes one round trip, since accounts seldom change."""
+    """Reads the current billing period, usually in one round trip, as accounts seldom change."""
 
     def __init__(self, ledger: Ledger, now: Callable[[], float]) -> None:
         self._ledger = ledger
         self._now = now
-        self._questions = Questions()
+        self._queries = PeriodQueries()
 
     async def current(self, account: str) -> Totals:
-        """The account's totals.
+        """Returns the account's totals.
 
         Raises:
-            NotReadyError: the shard is being folded, or the account's record would not stay the same.
+            NotReadyError: the shard is being folded, or the account's record changed at every attempt.
         """
         now, shard = int(self._now()), shard_of(self._ledger, account)
-        question = self._questions.guess(account, now)
+        query = self._queries.guess(account, now)
         for _ in range(ATTEMPTS):
             try:
-                totals = await read_usage(shard, account, question.record, question.span, question.answer)
+                totals = await read_usage(shard, account, query.record, query.span, query.answer)
             except AccountChangedError as change:
-                question = draw(change.record, now)
+                query = draw(change.record, now)
             else:
-                self._questions.keep(account, replace(question, answer=totals))
+                self._queries.keep(account, replace(query, answer=totals))
                 return totals
         raise NotReadyError
 
@@ -91,7 +91,7 @@ class UsageEndpoint:
 
 
 def usage_routes(endpoint: UsageEndpoint) -> APIRouter:
-    """The endpoint, described."""
+    """Returns the endpoint with its description for OpenAPI."""
     router = APIRouter(tags=[Tag.USAGE])
     router.add_api_route(
         USAGE,
@@ -107,10 +107,10 @@ def usage_routes(endpoint: UsageEndpoint) -> APIRouter:
 async def callers_usage(
     credential: Credential, authenticate: Authentication, reader: UsageReader
 ) -> tuple[Caller, Totals]:
-    """Who asks, and the totals of that account.
+    """Returns the caller, and the totals of the caller's account.
 
-    Both are asked for at once where it can be guessed whose the credential is: two scripts, one trip. What was read for
-    a guess is given to nobody before the credential's own shard has confirmed it.
+    If the account of the credential can be guessed, both are read at the same time, in one round trip. The totals of a
+    guessed account are returned only after the credential's own shard has confirmed the guess.
     """
     likely = authenticate.likely_account(credential)
     if likely is None:
@@ -128,12 +128,12 @@ async def callers_usage(
 
 
 def _forget(reading: "asyncio.Task[Totals]") -> None:
-    """Nobody waits for the outcome: it need not be reported as lost."""
+    """Takes the task's error, so that asyncio does not log it as never retrieved."""
     if not reading.cancelled():
         reading.exception()
 
 
-@lru_cache(maxsize=1024)  # many are told of a shard's one moment
+@lru_cache(maxsize=1024)  # sets of totals
 def _usage(units: tuple[int, ...]) -> CurrentUsage:
     return CurrentUsage(
         usage=[
@@ -144,7 +144,7 @@ def _usage(units: tuple[int, ...]) -> CurrentUsage:
 
 
 def _template() -> str:
-    """The body with a place for each meter's total: of all that is in it, only the totals ever change."""
+    """Returns the body with a placeholder for the meters' totals: nothing else in it ever changes."""
     body = _usage((0,) * len(CATALOGUE)).model_dump_json()
     return body.replace("%", "%%").replace('"total":0', '"total":%d')
 
@@ -154,13 +154,13 @@ _TEMPLATE = _template()
 
 @lru_cache(maxsize=KEPT)
 def body_of(units: tuple[int, ...]) -> bytes:
-    """The body for units in catalogue order."""
+    """Returns the body for units in catalogue order."""
     return (_TEMPLATE % units).encode()
 
 
 @lru_cache(maxsize=KEPT)
 def tag_of(units: tuple[int, ...]) -> str:
-    """The same body's entity tag."""
+    """Returns the entity tag of that body."""
     return f'"{digest(body_of(units))}"'
 
 

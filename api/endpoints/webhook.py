@@ -1,4 +1,4 @@
-"""`POST /webhooks/stripe`: Stripe reports meter events that it took and then found wrong; the worker gets a hint."""
+"""`POST /webhooks/stripe`: Stripe reports meter events that it rejected later; the Stripe worker gets a hint."""
 
 import asyncio
 import logging
@@ -17,23 +17,23 @@ from ledger.hints import ALL_METERS, leave_hint
 from ledger.shard import Ledger
 
 WEBHOOK = "/webhooks/stripe"
-MAX_BODY_BYTES = 64 * 1024  # a thin event has less than one kilobyte
-REPLAY_SECONDS = 300  # Stripe's own default: how old a signature may be
+MAX_BODY_BYTES = 64 * 1024  # bytes: a thin event has less than one kilobyte
+REPLAY_SECONDS = 300  # seconds: the highest age of a signature, Stripe's own default
 METER_ERRORS = frozenset({"v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found"})
 
 log = logging.getLogger(__name__)
 
 
 class StripeEvents:
-    """Reads Stripe's thin events, once their signature is verified."""
+    """Verifies the signatures of Stripe's thin events, and reads the events."""
 
     def __init__(self, secret: SecretStr) -> None:
-        """`secret` is the event destination's (`whsec_...`); empty: no event can be verified."""
+        """`secret` is that of Stripe's event destination (`whsec_...`); empty: no event can be verified."""
         self._secret = secret
         self._client = stripe.StripeClient("sk_none")  # events are parsed here; nothing is ever sent
 
     def hint_of(self, body: bytes, signature: str | None) -> str | None:
-        """The meter that an event reports errors of, or all; None for an event about something else.
+        """Returns the meter whose errors an event reports, or `ALL_METERS`; None for an event about something else.
 
         Raises:
             ProblemError: `webhook_not_configured`, `invalid_signature` or `invalid_body`.
@@ -62,7 +62,7 @@ def _hint_of(event: stripe.v2.core.EventNotification) -> str | None:
 
 
 def webhook_routes(ledger: Ledger, events: StripeEvents) -> APIRouter:
-    """The endpoint. What it does may be done twice, as Stripe delivers events at least once."""
+    """Returns the endpoint. It is idempotent, as Stripe delivers events at least once."""
     router = APIRouter(tags=[Tag.PLATFORM])
 
     @router.post(WEBHOOK, operation_id="stripeEvent", status_code=204, responses=_RESPONSES, openapi_extra=_REQUEST)

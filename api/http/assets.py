@@ -1,4 +1,4 @@
-"""The files of a page that the package carries, and the headers that guard a page."""
+"""Serves the files of a page from the package, and sets the security headers of a page."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -27,7 +27,7 @@ _MEDIA_TYPES = {
 SECURITY = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",  # Stripe's portal need not know where its visitor comes from
+    "Referrer-Policy": "same-origin",  # Stripe's portal need not learn our address
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -35,7 +35,7 @@ SECURITY = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file of the page, as it is served. `tag` is its ETag: weak, as it may be compressed on its way."""
+    """One file of the page. `tag` is its ETag: a weak one, as the file may be compressed on its way."""
 
     content: bytes
     media_type: str
@@ -43,7 +43,7 @@ class Asset:
 
 
 def read_assets(directory: Traversable) -> dict[str, Asset]:
-    """The directory's files by name."""
+    """Returns the directory's files by name."""
     return {file.name: _asset(file) for file in directory.iterdir() if _suffix(file) in _MEDIA_TYPES}
 
 
@@ -57,7 +57,7 @@ def _suffix(file: Traversable) -> str:
 
 
 def served(asset: Asset, known_tag: str | None) -> Response:
-    """The file, or word that the browser's copy is the same: scripts of two releases never meet."""
+    """Returns the file, or 304 if the browser's copy is the same. So scripts of two releases never run together."""
     headers = {**SECURITY, "Cache-Control": "no-cache", "ETag": asset.tag}
     if known_tag == asset.tag:
         return Response(status_code=304, headers=headers)

@@ -1,4 +1,4 @@
-"""Answers that a client may keep, but must ask for again each time: a 304 costs no body."""
+"""Answers that a client may keep, but must check on every use: a 304 has no body."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -12,21 +12,21 @@ NOT_MODIFIED: dict[str, Any] = {"description": "Not modified: If-None-Match name
 
 
 def digest(body: bytes) -> str:
-    """What tells two bodies apart."""
+    """Returns a hash of the body, for its entity tag."""
     return sha256(body).hexdigest()[:32]
 
 
 def answer(
     request: Request, body: bytes, *, tag: str, headers: Mapping[str, str], media_type: str = "application/json"
 ) -> Response:
-    """The body, or word that the client has it.
+    """Returns the body, or 304 if the client has it already.
 
     Args:
-        request: what is answered.
+        request: the request to answer.
         body: the whole body.
-        tag: its entity tag, quotes included; `W/` before it where the bodies of one tag may differ in their freshness.
-        headers: what stands in both kinds of answer.
-        media_type: the body's.
+        tag: its entity tag, with quotes; with `W/` before it if bodies with the same tag may differ in `asOf`.
+        headers: the headers of both kinds of answer.
+        media_type: the media type of the body.
     """
     all_headers = {**headers, "Cache-Control": CACHE_CONTROL, "ETag": tag}
     if _matches(request.headers.getlist("if-none-match"), tag):

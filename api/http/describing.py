@@ -1,11 +1,11 @@
-"""Words that the endpoints share to be described in OpenAPI."""
+"""Parts of the OpenAPI descriptions that the endpoints share."""
 
 from enum import StrEnum
 from typing import Any
 
 
 class Tag(StrEnum):
-    """Whom an endpoint is for; a tag's description stands in `api.reference.description`."""
+    """The users of an endpoint; `api.reference.description` describes the tags."""
 
     USAGE = "Usage"
     PORTAL = "Portal"
@@ -14,4 +14,4 @@ class Tag(StrEnum):
 
 
 NOBODY: dict[str, Any] = {"security": []}
-"""It takes no key."""
+"""The endpoint takes no key."""

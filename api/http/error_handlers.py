@@ -1,4 +1,4 @@
-"""From whatever was raised to the problem that the caller is told. What is not named here is an internal error."""
+"""Turns exceptions into problems for the caller. An exception without an entry here is an internal error."""
 
 import logging
 from http import HTTPStatus
@@ -22,7 +22,7 @@ from api.http.faults import tell
 from api.http.problems import ProblemCode, ProblemError, problem_response
 from ledger.reading import NotReadyError
 
-# The server is away, starting, failing over or moving slots. Any other error of Redis is a fault of ours.
+# Redis is away, starting, failing over or moving slots. Any other Redis error is a bug of ours.
 STORE_ERRORS = (
     RedisConnectionError,
     RedisTimeoutError,
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Teaches the application what each error means; `InternalErrors`, a middleware, takes the rest."""
+    """Adds the handlers of the known errors; the middleware `InternalErrors` handles all others."""
 
     async def known(_: Request, error: Exception) -> Response:
         return respond_to(error)
@@ -63,7 +63,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 def respond_to(error: Exception) -> Response:
-    """The answer to one of `KNOWN_ERRORS`."""
+    """Returns the answer to one of `KNOWN_ERRORS`."""
     if isinstance(error, ProblemError):
         return problem_response(error.code, error.detail, error.headers)
     if isinstance(error, NotReadyError):
@@ -73,7 +73,7 @@ def respond_to(error: Exception) -> Response:
 
 
 def _allow(app: FastAPI, path: str) -> dict[str, str]:
-    """Every method of an address (RFC 9110, 10.2.1); FastAPI names those of one route, and an address may have more."""
+    """Returns all methods of an address (RFC 9110, 10.2.1). FastAPI would name only the methods of one route."""
     methods = {method.upper() for method in app.openapi()["paths"].get(path, {})}
     if "GET" in methods:
         methods.add("HEAD")  # api.http.head
@@ -81,17 +81,17 @@ def _allow(app: FastAPI, path: str) -> dict[str, str]:
 
 
 class InternalErrors:
-    """Around all that answers: what no handler knows is logged whole, and told to the caller without a word of it.
+    """A middleware: logs an unknown exception completely, and answers with a problem that reveals nothing of it.
 
-    Not an exception handler, because Starlette runs the one for `Exception` outside of every middleware: the answer
-    would have no CORS headers, and a page could not read it.
+    It is not an exception handler, because Starlette runs the handler of `Exception` outside of all middleware: the
+    answer would have no CORS headers, and a page could not read it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on; an answer that has begun can only be broken off."""
+        """Passes the request on. If an answer has begun, the connection can only be broken off."""
         started = False
 
         async def watched(message: Message) -> None:

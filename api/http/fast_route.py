@@ -1,4 +1,4 @@
-"""The busiest endpoint's way past FastAPI's routing, which costs more than its answer does."""
+"""Answers the busiest endpoint without FastAPI's routing, which costs more time than the answer itself."""
 
 from collections.abc import Awaitable, Callable
 
@@ -12,17 +12,17 @@ from api.http.error_handlers import KNOWN_ERRORS, respond_to
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class Shortcut:
-    """The innermost middleware: answers GET of one address itself, as the same endpoint's route in FastAPI would.
+class FastRoute:
+    """The innermost middleware: answers GET of one address itself, exactly as the endpoint's FastAPI route would.
 
-    FastAPI describes the endpoint and takes whatever else is asked of its address. Errors become the same problems.
+    The FastAPI route describes the endpoint, and handles all other methods. Errors become the same problems.
     """
 
     def __init__(self, app: ASGIApp, path: str, endpoint: Endpoint) -> None:
         self._app = app
         self._path = path
         self._endpoint = endpoint
-        self._route = Route(path, endpoint)  # for whoever asks the scope which one it was
+        self._route = Route(path, endpoint)  # the metrics read the route from the scope
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, or passes the request on."""

@@ -1,11 +1,11 @@
-"""What is wrong with a parameter, in the words of the API's documents and not of the library that has found it."""
+"""Describes faulty parameters in the words of the API's documents, not in those of pydantic."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 
 def tell(faults: Iterable[Mapping[str, Any]]) -> str:
-    """One sentence of all faults, each as pydantic describes it: its type, where it is, and its context."""
+    """Returns one sentence about all faults. The faults are pydantic's: a type, a location and a context."""
     return f"{'; '.join(dict.fromkeys(map(_tell_one, faults)))}."
 
 

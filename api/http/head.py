@@ -1,16 +1,16 @@
-"""HEAD wherever GET is: the same answer without its body. RFC 9110, 9.3.2."""
+"""Answers HEAD on every address that has GET: the same answer without its body (RFC 9110, 9.3.2)."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Head:
-    """A middleware: what is inside sees GET, what is outside gets the head of the answer."""
+    """A middleware: turns HEAD into GET for the application, and removes the body of the answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes everything else on unchanged."""
+        """Passes other methods on unchanged."""
         if scope["type"] != "http" or scope["method"] != "HEAD":
             await self._app(scope, receive, send)
             return
@@ -23,4 +23,4 @@ class Head:
             await self._app(asked, receive, without_body)
         finally:
             if "route" in asked:
-                scope["route"] = asked["route"]  # for whoever asks which one it was
+                scope["route"] = asked["route"]  # the metrics read the route from the scope

@@ -1,4 +1,4 @@
-"""`/metrics`: how many requests, how answered, how long they took, by route template, for Prometheus."""
+"""`/metrics` for Prometheus: the number of requests, their statuses and their times, by route template."""
 
 import time
 from functools import cache
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.describing import NOBODY, Tag
 from api.http.problems import ProblemCode, describe
 
-# From one read on a fast network to a call to Stripe that times out.
+# Seconds: from one read on a fast network to a call to Stripe that times out.
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _LINE = 'billing_api_requests_total{method="GET",route="/api/billing/usage",status="200"} 12.0'
@@ -20,7 +20,7 @@ _EXAMPLE: dict[str, Any] = {"content": {"text/plain": {"example": _LINE}}}
 
 
 class RequestMetrics:
-    """What is measured of every request. Labels are bounded: callers choose paths and methods, not label values."""
+    """The metrics of requests. The number of label values is bounded: a caller's path or method never becomes one."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
@@ -36,7 +36,7 @@ class RequestMetrics:
         self._series = cache(self._make_series)
 
     def observe(self, scope: Scope, status: int, seconds: float) -> None:
-        """Counts one request that has ended; `status` 0 for one without an answer."""
+        """Counts a request that has ended; `status` 0: without an answer."""
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", "unmatched")
         requests, duration = self._series(method, route, status)
@@ -48,7 +48,7 @@ class RequestMetrics:
 
 
 class Measured:
-    """The outermost middleware: measures whatever becomes of a request."""
+    """The outermost middleware: measures every request, with or without an answer."""
 
     def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
         self._app = app
@@ -74,7 +74,7 @@ class Measured:
 
 
 def metrics_routes(registry: CollectorRegistry) -> APIRouter:
-    """The page that Prometheus scrapes."""
+    """Returns the address that Prometheus scrapes."""
     router = APIRouter(tags=[Tag.PLATFORM])
 
     @router.get(

@@ -1,4 +1,4 @@
-"""How many requests are answered at once: what a client has left behind goes on until its answer is there."""
+"""Limits the number of requests at once. A request goes on to its answer even if its client has gone away."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -6,20 +6,20 @@ from api.http.problems import ProblemCode, problem_response
 
 
 class Turnstile:
-    """A middleware: beyond so many requests at once, one more is told to come back.
+    """A middleware: answers 503 to further requests while `most` requests are in progress.
 
-    The question whether the process lives is always answered: a supervisor would make a bad time worse.
+    The health check is always answered: otherwise a supervisor would restart an overloaded process.
     """
 
     def __init__(self, app: ASGIApp, most: int, always: str) -> None:
-        """`always` is the path of what is answered at any time."""
+        """`always` is the path that is answered at any time."""
         self._app = app
         self._most = most
         self._always = always
         self._inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on, while there is room."""
+        """Passes the request on if there is room."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

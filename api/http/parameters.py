@@ -1,4 +1,4 @@
-"""An address takes the parameters that it knows: one that it does not know would change nothing, unnoticed."""
+"""Refuses unknown query parameters: otherwise a mistyped one would have no effect, and the caller would not notice."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,12 @@ from starlette.requests import Request
 
 from api.http.problems import ProblemCode, ProblemError
 
-_MOST = 3  # unknown names that are said
-_LONGEST = 40  # characters of one that are said
+_MOST = 3  # unknown names in the answer
+_LONGEST = 40  # characters of an unknown name in the answer
 
 
 def only_known(*known: str) -> Callable[[Request], None]:
-    """A dependency that refuses all parameters but these, with `validation_error`."""
+    """Returns a dependency that refuses all parameters but these, with `validation_error`."""
 
     def refuse(request: Request) -> None:
         unknown = [name for name in dict.fromkeys(request.query_params) if name not in known]

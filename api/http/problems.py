@@ -1,4 +1,4 @@
-"""What can go wrong, as callers see it: RFC 9457 problem details with a stable code."""
+"""The problems that callers see: RFC 9457 problem details with a stable code."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -54,7 +54,7 @@ class _Kind(NamedTuple):
 
 _BEARER = {"WWW-Authenticate": "Bearer"}  # RFC 9110, 11.6.1: a 401 names its scheme
 _SOON = {"Retry-After": "1"}  # seconds
-_LATER = {"Retry-After": "5"}
+_LATER = {"Retry-After": "5"}  # seconds
 
 _KINDS = {
     ProblemCode.MISSING_API_KEY: _Kind(
@@ -161,7 +161,7 @@ class Problem(BaseModel):
 
 
 class ProblemError(Exception):
-    """A request that ends in a problem. `detail` is shown to the caller; default, like `headers`: the code's own."""
+    """Ends a request with a problem. The caller sees `detail`; default: the code's own, likewise for `headers`."""
 
     def __init__(
         self, code: ProblemCode, detail: str | None = None, *, headers: Mapping[str, str] | None = None
@@ -173,7 +173,7 @@ class ProblemError(Exception):
 
 
 def problem_of(code: ProblemCode, detail: str | None = None) -> Problem:
-    """The body for a code."""
+    """Returns the body for a code."""
     kind = _KINDS[code]
     return Problem(
         type=_TYPE.format(code), title=kind.title, status=kind.status, detail=detail or kind.detail, code=code
@@ -183,14 +183,14 @@ def problem_of(code: ProblemCode, detail: str | None = None) -> Problem:
 def problem_response(
     code: ProblemCode, detail: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The whole answer for a code; `headers` come on top of the code's own, or in place of them."""
+    """Returns the whole answer for a code; `headers` are added to the code's own, and replace those of equal name."""
     kind = _KINDS[code]
     body = problem_of(code, detail).model_dump_json()
     return Response(body, kind.status, {**kind.headers, **(headers or {}), "Cache-Control": "no-store"}, MEDIA_TYPE)
 
 
 def describe(*codes: ProblemCode) -> dict[int | str, dict[str, Any]]:
-    """The problems that an endpoint may answer with, for OpenAPI: by status, with an example for each code."""
+    """Returns the problems of an endpoint for OpenAPI: by status, with an example per code."""
     described: dict[int | str, dict[str, Any]] = {}
     for code in codes:
         kind = _KINDS[code]
@@ -208,6 +208,6 @@ def describe(*codes: ProblemCode) -> dict[int | str, dict[str, Any]]:
 
 
 def problem_schemas() -> dict[str, Any]:
-    """The components that `describe` refers to: a generator makes one type of them, whatever the address."""
+    """Returns the components that `describe` refers to, so that client generators make one type for all endpoints."""
     _, schemas = models_json_schema([(Problem, "serialization")], ref_template=f"{SCHEMAS}{{model}}")
     return dict(schemas["$defs"])

@@ -1,4 +1,4 @@
-"""Reading a request's body, as far as it may be long."""
+"""Reads a request's body, up to a limit."""
 
 from starlette.requests import Request
 
@@ -6,10 +6,10 @@ from api.http.problems import ProblemCode, ProblemError
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body.
+    """Returns the whole body.
 
     Raises:
-        ProblemError: `body_too_large`: it has more than `limit` bytes; the rest is not read.
+        ProblemError: `body_too_large`: the body has more than `limit` bytes; the rest is not read.
     """
     parts, size = list[bytes](), 0
     async for part in request.stream():

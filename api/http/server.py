@@ -1,4 +1,4 @@
-"""The API's HTTP server: what clients may cost, and what they are told where they cost more."""
+"""The API's HTTP server: limits the clients' connections, and answers with a problem beyond the limits."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ from runtime.http_protocol import Body, ConnectionEnd
 from runtime.http_server import server_config
 from runtime.monitor import Pulse
 
-SHUTDOWN_SECONDS = 15  # longer than the longest call: Stripe's 10 s
+SHUTDOWN_SECONDS = 15  # seconds: longer than the longest call (Stripe, 10 s)
 _PROBLEMS = {
     ConnectionEnd.MALFORMED: ProblemCode.MALFORMED_REQUEST,
     ConnectionEnd.HEAD_TOO_LARGE: ProblemCode.HEAD_TOO_LARGE,
@@ -25,9 +25,9 @@ _PROBLEMS = {
 
 
 class ApiServer(uvicorn.Server):
-    """Beats a pulse with every turn of its loop: whoever watches it knows whether the loop hangs.
+    """Beats a pulse ten times a second, so that the watchdog notices a loop that hangs.
 
-    `failure` is what has ended it, if not somebody's wish.
+    `failure` is the error that ended the server; None if it was asked to stop.
     """
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -38,11 +38,11 @@ class ApiServer(uvicorn.Server):
         self._waiting: asyncio.Task[None] | None = None
 
     def first(self, needs: Callable[[], Awaitable[None]]) -> None:
-        """Serves while this is waited for, and ends if it fails."""
+        """Sets a task to wait for while the server serves. The server ends if the task fails."""
         self._needs = needs
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begins to serve."""
+        """Begins to serve, and starts the task of `first`."""
         await super().startup(sockets)
         if self._needs is not None:
             self._waiting = asyncio.create_task(self._wait_for(self._needs))
@@ -50,17 +50,17 @@ class ApiServer(uvicorn.Server):
     async def _wait_for(self, needs: Callable[[], Awaitable[None]]) -> None:
         try:
             await needs()
-        except Exception as error:  # handed to whoever runs the server
+        except Exception as error:  # raised again by `api.__main__`
             self.failure, self.should_exit = error, True
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second."""
+        """Beats the pulse; uvicorn calls this ten times a second."""
         self.pulse.beat()
         return await super().on_tick(counter)
 
 
 def api_server(app: ASGIApp, settings: ApiSettings, registry: CollectorRegistry) -> "ApiServer":
-    """A server for the application; connections that it ends are counted in the registry."""
+    """Returns a server for the application; it counts the connections that it ends in the registry."""
     ended = Counter(
         "billing_api_connections_ended",
         "Connections that were ended for what their client did, or did not do in time",

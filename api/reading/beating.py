@@ -1,4 +1,4 @@
-"""Says in Redis that an API process is there, so that `billing status` sees when none is."""
+"""Writes to Redis that an API process runs, so that `billing status` notices if none does."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 async def keep_beating(ledger: Ledger) -> None:
-    """Beats until cancelled; what Redis does not take is said again at the next beat."""
+    """Beats until cancelled. A beat that Redis does not take is not repeated: the next one follows soon."""
     while True:
         try:
             await beat(ledger.shard(0))

@@ -1,4 +1,4 @@
-"""Reading an account's units in several slots, drawn from its record; and how a slot's meters look in an answer."""
+"""Reads an account's units in several ranges of time, and turns them into the meters of an answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from cachetools import LRUCache
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.reading.current_period import KEPT_QUESTIONS
+from api.reading.current_period import KEPT_QUERIES
 from api.reading.freshness import ATTEMPTS
 from api.reading.ranges import Slots, SlotUnits, slot_units
 from api.reading.shards import shard_of
@@ -30,7 +30,7 @@ class PeriodBounds(BaseModel):
 
     @classmethod
     def of(cls, period: Period) -> "PeriodBounds":
-        """The bounds of a period."""
+        """Returns the bounds of a period."""
         return cls(start=from_unix(period.start), end=from_unix(period.end))
 
 
@@ -53,7 +53,7 @@ class MeterHistory(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[Drawn]):
-    """What was drawn from the account's record, and the units of its slots. `as_of_ms` is Unix milliseconds."""
+    """The result of `draw` for the account's record, and the units of its slots. `as_of_ms` is in Unix milliseconds."""
 
     drawn: Drawn
     units: list[SlotUnits]
@@ -61,18 +61,18 @@ class Reading(Generic[Drawn]):
 
 
 class HistoryReader:
-    """Reads slots; it usually takes one round trip, since accounts seldom change."""
+    """Reads slots, usually in one round trip, as accounts seldom change."""
 
     def __init__(self, ledger: Ledger, now: Callable[[], float]) -> None:
         self._ledger = ledger
         self._now = now
-        self._records: LRUCache[str, bytes] = LRUCache(KEPT_QUESTIONS)
+        self._records: LRUCache[str, bytes] = LRUCache(KEPT_QUERIES)
 
     async def read(self, account: str, draw: Callable[[Account, int], tuple[Drawn, Slots]]) -> Reading[Drawn]:
-        """The units of the slots that `draw` makes of the account's facts and of now, in Unix seconds.
+        """Returns the units of the slots that `draw` computes from the account and the time (Unix seconds).
 
         Raises:
-            NotReadyError: the shard is being folded, or the account's record would not stay the same.
+            NotReadyError: the shard is being folded, or the account's record changed at every attempt.
         """
         now, shard = int(self._now()), shard_of(self._ledger, account)
         record = self._records.get(account, b"")
@@ -89,7 +89,7 @@ class HistoryReader:
 
 
 def meters_of(units: SlotUnits) -> list[MeterHistory]:
-    """A slot's meters, in catalogue order."""
+    """Returns a slot's meters, in catalogue order."""
     return [
         MeterHistory(
             meter=meter.name,

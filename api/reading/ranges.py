@@ -1,4 +1,4 @@
-"""What to ask a shard for days and for periods: slots of time, with what came before the subscription told apart."""
+"""The ranges of time (slots) to ask a shard for: days or periods, with usage before the subscription kept apart."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,15 @@ from metering.bucket import hour_of
 from metering.period import Period, hours_of, period_containing
 from metering.span import DAY_HOURS, DAY_SECONDS, Span, span_of
 
-KEPT_DAYS = 70  # units are kept as long as the usage log
+KEPT_DAYS = 70  # days: units are kept as long as the usage log
 
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """Slots in the order of time, without gaps. `spans` are those of the slots, then those before the subscription.
+    """Slots in the order of time, without gaps.
 
-    `cuts` (Unix seconds) are where one slot ends and the next begins.
+    `spans`: first the spans of all slots, then their spans before the subscription. `cuts` (Unix seconds): the limits
+    between the slots, with the first start and the last end.
     """
 
     spans: tuple[Span, ...]
@@ -25,7 +26,7 @@ class Slots:
 
 @dataclass(frozen=True, slots=True)
 class SlotUnits:
-    """A slot's units: billable, and before the subscription; what of it Stripe has accepted, None for not known."""
+    """A slot's units: billable, before the subscription, and accepted by Stripe (None: not known)."""
 
     total: Units
     before_subscription: Units
@@ -34,12 +35,12 @@ class SlotUnits:
 
 
 def earliest_day(now: int) -> int:
-    """The first day (its number since the epoch) that lies wholly inside what is kept."""
+    """Returns the first day (number since the epoch) whose units are all kept."""
     return -(-(now - KEPT_DAYS * DAY_SECONDS) // DAY_SECONDS)
 
 
 def shown_periods(now: int, anchor: int | None) -> list[Period]:
-    """The current period, then those before it that lie wholly inside what is kept, latest first."""
+    """Returns the current period, then the earlier ones whose units are all kept, latest first."""
     periods = [period_containing(now, anchor)]
     while True:
         period = period_containing(periods[-1].start - 1, anchor)
@@ -49,7 +50,7 @@ def shown_periods(now: int, anchor: int | None) -> list[Period]:
 
 
 def day_slots(first: int, last: int, account: Account) -> Slots:
-    """A slot for each UTC day, both ends included."""
+    """Returns a slot per UTC day, both ends included."""
     days = range(first, last + 1)
     hours = [range(day * DAY_HOURS, (day + 1) * DAY_HOURS) for day in days]
     counted = [_from(each, account.subscription_start) for each in hours]
@@ -57,7 +58,7 @@ def day_slots(first: int, last: int, account: Account) -> Slots:
 
 
 def period_slots(periods: Sequence[Period], account: Account) -> Slots:
-    """A slot for each period, earliest first; `periods` come in any order, without gaps between them."""
+    """Returns a slot per period, earliest first. `periods` may be in any order, but without gaps."""
     ordered = sorted(periods, key=lambda period: period.start)
     hours = [hours_of(period, account if account.subscription_start is None else None) for period in ordered]
     counted = [hours_of(period, account) for period in ordered]
@@ -65,7 +66,7 @@ def period_slots(periods: Sequence[Period], account: Account) -> Slots:
 
 
 def slot_units(history: History) -> list[SlotUnits]:
-    """The units of each slot."""
+    """Returns the units of the slots."""
     count = len(history.units) // 2
     return [
         SlotUnits(
@@ -84,12 +85,12 @@ def _slots(hours: Sequence[range], counted: Sequence[range], cuts: Sequence[int]
 
 
 def _from(hours: range, start: int | None) -> range:
-    """The buckets that did not end before the subscription began."""
+    """Returns the buckets that did not end before the subscription began."""
     first = hours.start if start is None else min(max(hours.start, hour_of(start)), hours.stop)
     return range(first, hours.stop)
 
 
 def _until(hours: range, start: int | None) -> range:
-    """The buckets that ended before the subscription began."""
+    """Returns the buckets that ended before the subscription began."""
     last = hours.start if start is None else max(min(hours.stop, hour_of(start)), hours.start)
     return range(hours.start, last)

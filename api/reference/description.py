@@ -1,4 +1,4 @@
-"""The API's descriptions in OpenAPI: one for its callers and their client generators, one for who runs the platform."""
+"""The API's OpenAPI descriptions: one for callers and their client generators, one for the platform's operators."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -26,7 +26,7 @@ _SERVERS = [{"url": "/", "description": "Where this description comes from"}]
 
 
 class Descriptions:
-    """Both, made of what FastAPI knows once the application is whole."""
+    """Both descriptions, made from FastAPI's once all routes are added."""
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
@@ -34,7 +34,7 @@ class Descriptions:
         self.platform = cache(lambda: self._part({Tag.PLATFORM}))
 
     def _part(self, tags: set[Tag]) -> dict[str, Any]:
-        """The addresses of some tags, with the components that they need and no others."""
+        """Returns the addresses of some tags, with only the components that they need."""
         whole = self._app.openapi()
         paths = {path: item for path, item in whole["paths"].items() if _tags(item) <= tags}
         components = {
@@ -52,7 +52,7 @@ def _tags(item: dict[str, Any]) -> set[str]:
 
 
 def _needed(paths: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    """The schemas that the paths refer to, and those that these refer to."""
+    """Returns the schemas that the paths refer to, directly or through other schemas."""
     found, waiting = set[str](), list(_references(paths))
     while waiting:
         name = waiting.pop()
@@ -63,7 +63,7 @@ def _needed(paths: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _references(part: object) -> Iterator[str]:
-    """The names of all schemas that something refers to."""
+    """Yields the names of all schemas that a part refers to."""
     if isinstance(part, dict):
         if isinstance(part.get("$ref"), str):
             yield part["$ref"].removeprefix(SCHEMAS)

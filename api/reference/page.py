@@ -1,4 +1,4 @@
-"""An OpenAPI description as one page of HTML: no script, no font, nothing from elsewhere."""
+"""Renders an OpenAPI description as one HTML page, without scripts, fonts or anything from another host."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ Described = dict[str, Any]
 
 
 def render(description: Described, *, source: str, style: str) -> str:
-    """The page. `source` is where the same is as JSON, `style` where its style sheet is."""
+    """Returns the page. `source` is the address of the same description as JSON, `style` that of the style sheet."""
     info = description["info"]
     return "".join(
         (
@@ -116,6 +116,6 @@ def _paragraphs(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Markdown's one mark that the descriptions use."""
+    """Renders `code`, the only Markdown that the descriptions use."""
     plain, *rest = escape(text).split("`")
     return plain + "".join(f"<code>{each}</code>" if place % 2 == 0 else each for place, each in enumerate(rest))

@@ -1,4 +1,4 @@
-"""`/docs`: the descriptions as pages to read, and `/openapi.json` as programs read them."""
+"""`/docs` and `/openapi.json`: the descriptions as pages for people, and as JSON for programs."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ STYLE = "reference.css"
 
 
 def reference_routes(descriptions: Descriptions) -> APIRouter:
-    """The two descriptions, each in both forms. They tell nothing that the documents of this project do not."""
+    """Returns both descriptions, as JSON and as a page. They need no key: this project's documents say the same."""
     router = APIRouter(include_in_schema=False)
     style = read_assets(files("api.reference") / "page")[STYLE]
     documents = ((OPENAPI, DOCS, descriptions.callers), (PLATFORM, f"{DOCS}/platform", descriptions.platform))

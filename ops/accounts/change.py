@@ -1,4 +1,4 @@
-"""What a change to an account amounts to, and whether it may be: decided from the whole accounts log."""
+"""Applies a change to an account, and refuses one that is not allowed. Pure: it decides from the whole accounts log."""
 
 from collections.abc import Mapping
 
@@ -13,16 +13,17 @@ from ops.console.errors import OpsError
 def changed(
     accounts: Mapping[str, Account], name: str, changes: Mapping[str, str | int | None], *, force: bool = False
 ) -> Account:
-    """The account after the changes; what they don't name stays.
+    """Returns the account after the changes. Fields that the changes don't name stay.
 
     Args:
-        accounts: every account there is.
-        name: the one to change; it need not exist.
-        changes: by field of `Account`; None removes.
-        force: also where the account loses its customer.
+        accounts: all accounts.
+        name: the account to change; it need not exist.
+        changes: the new values, by field of `Account`; None removes a value.
+        force: allow that the account loses its Stripe customer.
 
     Raises:
-        OpsError: a value that a field does not take, a customer that belongs to another account, or is lost.
+        OpsError: a field refuses its value, the customer belongs to another account, or the account would lose its
+            customer.
     """
     before = accounts.get(name, Account())
     try:
@@ -45,7 +46,7 @@ def changed(
 
 
 def anchor_advice(anchor: int | None) -> str | None:
-    """What to say of an anchor off the hour; None for one that is as it should be."""
+    """Returns a warning about an anchor that is not on a full hour; None if it is."""
     if anchor is None or anchor % HOUR_SECONDS == 0:
         return None
     before = anchor - anchor % HOUR_SECONDS

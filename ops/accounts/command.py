@@ -1,4 +1,4 @@
-"""`billing accounts`: which Stripe customer an account has, and when its billing periods begin."""
+"""`billing accounts`: the Stripe customer of an account, and the times at which its billing periods begin."""
 
 import asyncio
 import os
@@ -53,15 +53,15 @@ def set_account(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Usage of the hours before is never billed, its own hour is billed whole, RFC 3339; '' for none.",
+            help="Usage of earlier hours is never billed, its own hour is billed whole. RFC 3339; '' for none.",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Also where the account loses its Stripe customer.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Allow that the account loses its Stripe customer.")] = False,
     directory: StackDir = None,
 ) -> None:
-    """Make an account known, or change it; what no option names stays as it is.
+    """Create an account, or change it. Fields without an option stay as they are.
 
-    With --stripe-customer, an anchor and a start that nothing names are looked up at Stripe.
+    With --stripe-customer, an anchor and a start that are not known yet are looked up at Stripe.
     """
     check_account_id(account)
     changes: dict[str, str | int | None] = {}
@@ -91,7 +91,7 @@ def set_account(
 
 @app.command("list")
 def list_accounts(directory: StackDir = None) -> None:
-    """Show every account that is known."""
+    """Show all known accounts."""
     settings, topic = _settings(directory)
     _print(read_accounts(read_records(settings, topic, is_account)))
 
@@ -123,12 +123,12 @@ def import_stripe(
         str,
         typer.Option("--account-key", metavar="KEY", help="The key in a customer's metadata that names its account."),
     ] = "account",
-    every: Annotated[bool, typer.Option("--all", help="Subscriptions without a price of the six meters too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also subscriptions without a price of the six meters.")] = False,
     with_start: Annotated[
         bool,
         typer.Option(
             "--with-start/--without-start",
-            help="Take the subscription's start too: usage of the hours before is never billed.",
+            help="Also take the subscription's start: usage of earlier hours is never billed.",
         ),
     ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and write nothing.")] = False,
@@ -138,7 +138,8 @@ def import_stripe(
 ) -> None:
     """Take customers, anchors and starts from Stripe's subscriptions; asks before it writes.
 
-    What can't be told, or would give a customer to two accounts, is held back: exit code 1.
+    A subscription without a clear account, or one that would give a customer to two accounts, is held back; the exit
+    code is then 1.
     """
     settings, topic = _settings(directory)
     stripe_settings = settings_of(StripeSettings, find_env(directory, os.environ, STRIPE_KEY, KAFKA))
@@ -162,7 +163,7 @@ def import_stripe(
 
 
 def _with_what_stripe_knows(account: Account, named: Collection[str], directory: Path | None) -> Account:
-    """The account, completed by its customer's subscriptions; options that were named, and be it with '', stay."""
+    """Fills empty fields of the account from its customer's subscriptions. A field in `named` stays, even if empty."""
     stripe_settings = settings_of(StripeSettings, find_env(directory, os.environ, STRIPE_KEY, KAFKA, REDIS))
     facts, note = learnt(asyncio.run(ask_stripe(stripe_settings, account.customer or "")), account)
     if note:

@@ -1,4 +1,4 @@
-"""What Stripe's subscriptions say of an account whose customer is named: its anchor, and since when usage is billed."""
+"""Looks up an account's anchor and subscription start in its Stripe customer's subscriptions."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,21 +16,21 @@ LATER = "set the account again once it has, or name --anchor and --subscription-
 
 
 class Learnt(NamedTuple):
-    """Fields of `Account` that were not known; and what a person should know, None for nothing."""
+    """Values for fields of `Account` that had none; and a warning for a person, None if there is nothing to say."""
 
     facts: dict[str, int]
     note: str | None = None
 
 
 class Untold(NamedTuple):
-    """Why a customer's subscriptions can't be had; `unknown`: Stripe says that there is no such customer."""
+    """The reason why a customer's subscriptions can't be read; `unknown`: Stripe has no such customer."""
 
     why: str
     unknown: bool = False
 
 
 async def ask_stripe(settings: StripeSettings, customer: str) -> list[AccountSubscription] | Untold:
-    """The customer's subscriptions, or why they can't be had."""
+    """Returns the customer's subscriptions, or the reason why they can't be read."""
     if not settings.stripe_api_key.get_secret_value():
         return Untold("BILLING_STRIPE_API_KEY is not set")
     try:
@@ -40,11 +40,14 @@ async def ask_stripe(settings: StripeSettings, customer: str) -> list[AccountSub
 
 
 def learnt(found: Sequence[AccountSubscription] | Untold, known: Account) -> Learnt:
-    """What to add to an account's facts; what is known stays.
+    """Decides which values an account takes from its customer's subscriptions. Known values stay.
 
     Args:
-        found: its customer's subscriptions, or why they can't be had.
+        found: its customer's subscriptions, or the reason why they can't be read.
         known: the account, its customer included.
+
+    Returns:
+        The new values, and a warning where Stripe does not say what is missing.
     """
     if isinstance(found, Untold) and found.unknown:
         return Learnt({}, f"Stripe knows no customer {known.customer}, and will bill none of its usage: check the id")

@@ -1,4 +1,4 @@
-"""What Stripe's subscriptions say of accounts, and which changes that means. Pure."""
+"""Plans an import: turns Stripe's subscriptions into changes to accounts. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from ops.console.errors import OpsError
 
 
 class AccountSubscription(NamedTuple):
-    """One subscription. `account`: what its customer's metadata names, None for nothing. Times in Unix seconds."""
+    """One subscription. `account` is from its customer's metadata; None if it names none. Times are Unix seconds."""
 
     subscription: str
     customer: str
@@ -24,7 +24,7 @@ class AccountSubscription(NamedTuple):
 
 
 class AccountChange(NamedTuple):
-    """An account that becomes another; `before` None for one that was not known."""
+    """One change to an account; `before` is None for a new account."""
 
     account: str
     before: Account | None
@@ -32,7 +32,7 @@ class AccountChange(NamedTuple):
 
 
 class HeldBack(NamedTuple):
-    """What is not imported, and why."""
+    """A subscription or account that is not imported, and the reason."""
 
     what: str
     why: str
@@ -40,7 +40,7 @@ class HeldBack(NamedTuple):
 
 @dataclass(slots=True)
 class ImportPlan:
-    """What an import would do. `same`: accounts that are as Stripe says already."""
+    """The steps of an import. `same` counts the accounts that already agree with Stripe."""
 
     changes: list[AccountChange] = field(default_factory=list)
     held_back: list[HeldBack] = field(default_factory=list)
@@ -50,13 +50,13 @@ class ImportPlan:
 def plan_import(
     found: Iterable[AccountSubscription], accounts: Mapping[str, Account], key: str, *, with_start: bool
 ) -> ImportPlan:
-    """The changes that bring customers and anchors of subscriptions to their accounts.
+    """Returns the changes that copy the subscriptions' customers and anchors to their accounts.
 
     Args:
-        found: the subscriptions that count.
-        accounts: every account there is.
+        found: the subscriptions to import.
+        accounts: all accounts.
         key: the metadata key that names an account.
-        with_start: take the start of the first of its subscriptions too.
+        with_start: also take the start of the account's earliest subscription.
     """
     plan = ImportPlan()
     wanted: defaultdict[str, list[AccountSubscription]] = defaultdict(list)
@@ -111,7 +111,7 @@ def _after(accounts: Mapping[str, Account], account: str, each: AccountSubscript
 
 
 def _hold_back_claims(plan: ImportPlan, proposed: dict[str, Account], accounts: Mapping[str, Account]) -> None:
-    """Drops changes after which a customer would have two accounts, until none has."""
+    """Drops changes that would give one customer to two accounts, until no such change is left."""
     while True:
         owners: defaultdict[str, list[str]] = defaultdict(list)
         for account, facts in {**accounts, **proposed}.items():

@@ -1,4 +1,4 @@
-"""Whether an account was ever heard of: an id that is mistyped has no usage."""
+"""Checks whether an account has usage: a mistyped id has none."""
 
 import time
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ from metering.span import DAY_SECONDS, month_and_day
 from ops.logs.settings import TableSettings
 from runtime.redis import connect
 
-LOOKED_BACK_DAYS = (0, 31)  # this month and the one before
+LOOKED_BACK_DAYS = (0, 31)  # days back from today: one day in this month, one in the month before
 
 
 async def unseen_note(settings: TableSettings, account: str) -> str | None:
-    """What to say of an account without usage; None where there is some, or Redis does not tell."""
+    """Returns a warning about an account without usage; None if it has usage or Redis does not answer."""
     keys = ShardKeys(settings.redis_prefix, partition_of(account, settings.partitions))
     today = int(time.time()) // DAY_SECONDS
     client = connect(settings)

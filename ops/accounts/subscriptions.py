@@ -1,4 +1,4 @@
-"""Stripe's subscriptions, as far as accounts are concerned."""
+"""Reads Stripe's subscriptions, and keeps the fields that an account needs."""
 
 from collections.abc import Callable
 
@@ -7,20 +7,20 @@ import stripe
 from ops.accounts.plan import AccountSubscription
 from stripe_sync.stripe_api.meters import list_meters
 
-_PAGE = 100  # Stripe's most
+_PAGE = 100  # objects in one answer: the most that Stripe allows
 _NEVER_BILLED = ("incomplete", "incomplete_expired", "canceled")
 
 
 async def read_subscriptions(
     client: stripe.StripeClient, key: str, *, every: bool, progress: Callable[[str], None] = lambda _: None
 ) -> list[AccountSubscription]:
-    """The subscriptions that are billed, with the account that each one's customer names.
+    """Returns the subscriptions that Stripe bills, with the accounts that their customers name.
 
     Args:
-        client: a client.
+        client: Stripe's client.
         key: the key in a customer's metadata that names an account.
-        every: also those without a price of the catalogue's meters.
-        progress: is told how far it is, in words.
+        every: also return subscriptions without a price of the catalogue's meters.
+        progress: takes a line of text about the progress.
 
     Raises:
         stripe.StripeError: Stripe does not answer.
@@ -38,7 +38,7 @@ async def read_subscriptions(
 
 
 async def subscriptions_of(client: stripe.StripeClient, customer: str) -> list[AccountSubscription]:
-    """The customer's subscriptions that are billed: those with a price of the catalogue's meters, or all if none has.
+    """Returns the customer's billed subscriptions with a price of the catalogue's meters; all billed ones if none has.
 
     Raises:
         stripe.StripeError: Stripe does not answer, or does not know the customer.
@@ -66,7 +66,7 @@ def _is_metered(subscription: stripe.Subscription, meters: set[str]) -> bool:
 
 
 async def _accounts(client: stripe.StripeClient, key: str, progress: Callable[[str], None]) -> dict[str, str]:
-    """The account that each customer's metadata names."""
+    """Returns accounts by customer id, from the customers' metadata."""
     page = await client.v1.customers.list_async({"limit": _PAGE})
     named, read = dict[str, str](), 0
     async for each in page.auto_paging_iter():

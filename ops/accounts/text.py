@@ -1,4 +1,4 @@
-"""Showing what an import would change."""
+"""Prints the plan of an import."""
 
 import json
 
@@ -15,7 +15,7 @@ HEADER = ("ACCOUNT", "STRIPE CUSTOMER", "ANCHOR", "SUBSCRIPTION START")
 
 
 def print_plan(plan: ImportPlan, *, as_json: bool) -> None:
-    """Prints the changes, what is held back, and what to think of anchors."""
+    """Prints the changes, the entries held back, and warnings about anchors."""
     if as_json:
         typer.echo(_json(plan))
         return
@@ -31,7 +31,7 @@ def print_plan(plan: ImportPlan, *, as_json: bool) -> None:
 
 
 def time_text(seconds: int | None) -> str:
-    """Unix seconds for a table."""
+    """Returns Unix seconds as text for a table."""
     return "-" if seconds is None else from_unix(seconds)
 
 
@@ -49,7 +49,7 @@ def _json(plan: ImportPlan) -> str:
 
 
 def _facts(before: Account | None, after: Account) -> list[str]:
-    """Each fact, and what it was before if that was another."""
+    """Returns the new value of every field, with the old value before it where that was different."""
     old, new = _texts(before or Account()), _texts(after)
     return [now if was in {"-", now} else f"{was} -> {now}" for was, now in zip(old, new, strict=True)]
 

@@ -1,4 +1,4 @@
-"""What options and arguments are written like, and what a person is told who writes them otherwise."""
+"""Checks and parses options and arguments; the errors show how to write them."""
 
 import re
 
@@ -11,20 +11,20 @@ _TIME = re.compile(rfc3339.PATTERN)
 
 
 def check_account_id(account: str) -> None:
-    """Refuses what the platform would reject.
+    """Refuses an account id that the platform would reject.
 
     Raises:
-        OpsError: it is no account id.
+        OpsError: the text is not an account id.
     """
     if not _ACCOUNT.fullmatch(account):
         raise OpsError(f"{account!r} is not an account id: use 1 to 128 of A-Z a-z 0-9 _ . : -")
 
 
 def parse_time(option: str, text: str) -> int:
-    """Unix seconds of an option's RFC 3339 text.
+    """Returns the Unix seconds of an option's RFC 3339 text.
 
     Raises:
-        OpsError: it is not written so.
+        OpsError: the text is not RFC 3339.
     """
     if not _TIME.fullmatch(text):
         raise OpsError(f"{option} {text!r} is not RFC 3339: write a time as 2025-01-15T00:00:00Z")

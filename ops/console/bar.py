@@ -1,4 +1,4 @@
-"""How far a longer piece of work is: a bar on a terminal, a line now and then elsewhere; all on standard error."""
+"""Shows the progress of long work on standard error: a bar on a terminal, elsewhere a line every few seconds."""
 
 import sys
 import time
@@ -9,17 +9,17 @@ from typing import Self, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-QUIET_SECONDS = 2.0  # what is done by then needs no bar
-LINE_SECONDS = 5.0
+QUIET_SECONDS = 2.0  # seconds: shorter work shows no progress
+LINE_SECONDS = 5.0  # seconds between two lines
 
 
 class Bar:
-    """Shows how much of `total` is done, once that takes longer than two seconds; it is gone when it ends."""
+    """Shows the done part of `total` if the work takes longer than two seconds; disappears at the end."""
 
     def __init__(
         self, what: str, total: int, out: TextIO | None = None, now: Callable[[], float] = time.monotonic
     ) -> None:
-        """`what` is done, as a participle: "published"."""
+        """`what` names the work as a participle, such as "published"."""
         self._what = what
         self._total = total
         self._out = sys.stderr if out is None else out
@@ -46,7 +46,7 @@ class Bar:
             self._bar.stop()
 
     def advance(self, count: int = 1) -> None:
-        """So much more is done."""
+        """Adds `count` to the work done."""
         self._done += count
         self._bar.update(self._task, completed=self._done, total=self._total)
         moment = self._now()
@@ -62,6 +62,6 @@ class Bar:
             self._out.flush()
 
     def at(self, done: int, total: int | None = None) -> None:
-        """So much is done by now; `total` where it is another than was thought."""
+        """Sets the work done to `done`; `total` replaces the total where it has changed."""
         self._total = self._total if total is None else total
         self.advance(done - self._done)

@@ -1,4 +1,4 @@
-"""Asking before something is done that can't be undone."""
+"""Asks before a step that can't be undone."""
 
 import sys
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from ops.console.errors import OpsError
 
 
 def ask(question: str, *, yes: bool) -> None:
-    """Returns if it may be done; `yes`: the answer was given beforehand.
+    """Asks, and returns if the person agrees; `yes`: the person has agreed already, by an option.
 
     Raises:
-        OpsError: there is nobody to ask.
+        OpsError: standard input is not a terminal, so that nobody can answer.
         typer.Abort: the answer is no.
     """
     if yes:
@@ -24,17 +24,17 @@ def ask(question: str, *, yes: bool) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """How far a command may go without asking, and how it answers."""
+    """The options of a command that changes something: agreed already, only a dry run, JSON as output."""
 
     yes: bool
     dry_run: bool
     as_json: bool = False
 
     def ask(self, question: str) -> None:
-        """Returns if it may be done.
+        """Asks, and returns if the person agrees.
 
         Raises:
-            OpsError: there is nobody to ask.
+            OpsError: standard input is not a terminal, so that nobody can answer.
             typer.Abort: the answer is no.
         """
         ask(question, yes=self.yes)

@@ -1,11 +1,11 @@
-"""Who runs a command: kept with what the command writes."""
+"""The user who runs a command. Orders and marks keep the name."""
 
 import getpass
 import os
 
 
 def running_user() -> str:
-    """The user's name; the number where there is none, as in a container."""
+    """Returns the user's name; the user's number where there is no name, as in a container."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,12 +1,12 @@
-"""Text that others wrote, made safe for a terminal: what does not print is escaped."""
+"""Makes text from outside safe for a terminal: characters that do not print are escaped."""
 
 
 def visible(content: str | bytes, most: int | None = None) -> str:
-    """The content on one line: control characters, line ends and bytes that are not UTF-8 as escapes.
+    """Returns the content on one line: control characters, line ends and bytes that are not UTF-8 are escaped.
 
     Args:
-        content: what was written.
-        most: at most so many characters, the last of them an ellipsis if there were more.
+        content: the text or bytes.
+        most: the most characters to return; a longer text is cut and ends with an ellipsis. None: no limit.
     """
     text = content.decode("utf-8", "backslashreplace") if isinstance(content, bytes) else content
     shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

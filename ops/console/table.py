@@ -1,4 +1,4 @@
-"""Tables: drawn on a terminal, plain columns where the output is piped."""
+"""Prints tables: drawn on a terminal, plain columns in a pipe."""
 
 import sys
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from ops.console.safe_text import visible
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[str] = ()) -> None:
-    """Prints rows below a header; the columns that `numbers` names are aligned to the right on a terminal."""
+    """Prints rows below a header. On a terminal, the columns named in `numbers` are aligned to the right."""
     if not sys.stdout.isatty():
         for line in columns([header, *rows]):
             typer.echo(line)

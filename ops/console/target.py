@@ -1,4 +1,4 @@
-"""Which system a command talks to: a stack's directory, else the environment, else the stack in `.local`."""
+"""Finds the system that a command talks to: a stack's directory, else the environment, else the stack in `.local`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,15 +18,15 @@ StackDir = Annotated[
 
 
 def find_env(directory: Path | None, environ: Mapping[str, str], *variables: str) -> Mapping[str, str]:
-    """The BILLING_* variables that a command goes by.
+    """Returns the BILLING_* variables that a command uses.
 
     Args:
-        directory: a stack's, if one was named.
+        directory: the directory of a stack, if the caller named one.
         environ: this process's environment.
-        variables: any of them in the environment means that the environment is meant.
+        variables: if the environment sets any of them, the command uses the environment.
 
     Raises:
-        OpsError: no stack runs in the directory; or nothing says where anything is.
+        OpsError: no stack runs in the directory; or there is neither a stack nor a variable.
     """
     if directory is None and any(environ.get(name) for name in variables):
         return environ

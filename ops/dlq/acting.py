@@ -1,4 +1,4 @@
-"""Redriving and discarding: say what would be done, ask, do it."""
+"""Redrives and discards letters: shows the plan, asks, acts."""
 
 import json
 from collections import Counter
@@ -22,14 +22,14 @@ from ops.replay.forecast import Forecast, Forecaster
 from ops.replay.forecast_text import forecast_json, print_forecast
 from runtime.topics import TopicNames
 
-MOST_SHOWN = 50
-LETTERS_SHOWN = 10
+MOST_SHOWN = 50  # held back letters
+LETTERS_SHOWN = 10  # letters, before they are discarded
 
 
 def redrive(
     settings: TableSettings, letters: Sequence[DeadLetter], rules: Redrive, mark: LetterMark, confirm: Confirm
 ) -> int:
-    """Redrives what can be; how many letters were held back."""
+    """Redrives the letters that can be counted now. Returns the number of letters held back."""
     planned = plan_letters(settings, letters, rules)
     sending = to_send(planned)
     held_back = [each for each in planned if each.fate is not Fate.SEND]
@@ -50,7 +50,7 @@ def redrive(
 
 
 def discard(settings: TableSettings, letters: Sequence[DeadLetter], mark: LetterMark, confirm: Confirm) -> None:
-    """Marks the letters that are open."""
+    """Marks the open letters as discarded, after a question."""
     still_open = [letter for letter in letters if letter.mark is None]
     print_letters(letters, LETTERS_SHOWN)
     if confirm.dry_run or not still_open:

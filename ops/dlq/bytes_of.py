@@ -1,4 +1,4 @@
-"""The original records of letters: read again from the dead-letter topic, in its order, a few at a time."""
+"""Reads the letters' records again from the dead-letter topic, in its order, a few at a time."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -9,11 +9,11 @@ from ops.logs.reader import LogReader
 from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
 
-_NEAR = 1_000  # offsets: what lies closer is read past, what lies further is sought
+_NEAR = 1_000  # offsets: the reader reads on over a smaller gap, and seeks over a larger one
 
 
 def letter_records(settings: KafkaSettings, letters: Sequence[DeadLetter]) -> Iterator[tuple[DeadLetter, LogRecord]]:
-    """Each letter with its record.
+    """Yields the letters with their records.
 
     Raises:
         OpsError: Kafka does not answer.

@@ -1,4 +1,4 @@
-"""`billing dlq`: look through the dead letters, publish them again, or let them be."""
+"""`billing dlq`: look through the dead letters, publish them again, or discard them."""
 
 import json
 import os
@@ -32,7 +32,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Look after t
 LetterOrigin = Annotated[str, typer.Argument(metavar="ORIGIN", help="topic/partition/offset, as list shows it.")]
 Every = Annotated[bool, typer.Option("--all", help="Every open letter.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan, and write nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
 
 
@@ -43,14 +43,14 @@ def list_letters(  # noqa: PLR0913 - which letters, and how they are shown
     source: Source = None,
     start: Start = None,
     end: End = None,
-    handled: Annotated[bool, typer.Option("--all", help="Redriven and discarded letters too.")] = False,
+    handled: Annotated[bool, typer.Option("--all", help="Also redriven and discarded letters.")] = False,
     limit: Annotated[int, typer.Option(min=0, help="How many letters to show, the newest.")] = 20,
     as_json: AsJson = False,
     directory: StackDir = None,
 ) -> None:
     """Show the open letters: by reason and source, then the newest.
 
-    A letter counts once, however often a refold wrote it.
+    A letter counts once, even if a refold wrote it several times.
     """
     settings = _settings(directory)
     wanted = make_filter(reason, source, start, end)
@@ -74,7 +74,7 @@ def show(
     raw: Annotated[bool, typer.Option("--raw", help="The original bytes and nothing else.")] = False,
     directory: StackDir = None,
 ) -> None:
-    """Show a letter's headers and original bytes; what does not print is escaped."""
+    """Show a letter's headers and original bytes. Characters that do not print are escaped."""
     settings = _settings(directory)
     letter = find_letter(read_dead_letters(settings), origin, TopicNames(settings.topic_prefix).usage)
     if raw and letter.left_out is not None:
@@ -98,21 +98,21 @@ def redrive(  # noqa: PLR0913 - which letters, and how they are mended
     fixes: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set type, subject, data.quantity, ...")
     ] = None,
-    restamp: Annotated[bool, typer.Option("--restamp", help="What is too old gets the time of now.")] = False,
+    restamp: Annotated[bool, typer.Option("--restamp", help="Give events that are too old the current time.")] = False,
     restamp_to: Annotated[
-        str | None, typer.Option("--restamp-to", metavar="TIME", help="What is too old gets this time, RFC 3339.")
+        str | None, typer.Option("--restamp-to", metavar="TIME", help="Give events that are too old this time.")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Send what still fails too, and again what was handled.")
+        bool, typer.Option("--force", help="Also send letters that still fail, or were handled already.")
     ] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
     directory: StackDir = None,
 ) -> None:
-    """Publish letters again, mended if need be, into the usage log; each is then marked as redriven.
+    """Publish letters again into the usage log, mended where an option says so, and mark them as redriven.
 
-    A letter that would be rejected again is shown and not sent. Exit code 1 if any letter was held back.
+    A letter that would be rejected again is shown, and not sent. Exit code 1 if any letter was held back.
     """
     settings = _settings(directory, *((REDIS,) if dry_run else ()))
     usage = TopicNames(settings.topic_prefix).usage
@@ -138,7 +138,7 @@ def redrive(  # noqa: PLR0913 - which letters, and how they are mended
 def discard(  # noqa: PLR0913 - which letters, and why
     origins: Origins = None,
     *,
-    why: Annotated[str, typer.Option(help="For whoever asks later.")],
+    why: Annotated[str, typer.Option(help="The reason, kept with the letters.")],
     reason: Reason = None,
     source: Source = None,
     start: Start = None,
@@ -150,7 +150,7 @@ def discard(  # noqa: PLR0913 - which letters, and why
 ) -> None:
     """Mark letters as not to be counted.
 
-    Nothing is deleted: list --all shows them, and redrive ORIGIN --force sends them all the same.
+    Nothing is deleted: list --all shows them, and redrive ORIGIN --force still sends them.
     """
     if not why.strip():
         raise OpsError("--why must say something")

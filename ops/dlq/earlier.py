@@ -1,8 +1,8 @@
-"""Whether an event that is to be restamped was counted before, in a record that the dedupe window has forgotten.
+"""Finds out whether an event was counted before, in a record that the dedupe window has forgotten.
 
-An event is remembered for longer than it may be late by: so a repetition is either a duplicate or too old. A new
-time takes the second half of that away, and only the usage log can tell whether the event was counted once. It is
-read from the time at which the event can first have been counted up to where the window begins.
+The dedupe window remembers an event for longer than the event may be late. So a repetition is either a duplicate or too
+old. An event with a new time is no longer too old; then only the usage log knows whether it was counted before. The
+log is read from the earliest time at which the event can have been counted to the beginning of the window.
 """
 
 from collections import defaultdict
@@ -22,16 +22,16 @@ from ops.logs.reader import LogReader
 from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
 
-_NEVER_MS = 1 << 62  # all was cut
+_NEVER_MS = 1 << 62  # Unix ms, later than any record: the log is cut to its end
 
 
 def check_counted_before(settings: KafkaSettings, planned: Sequence[Planned], redrive: Redrive) -> list[Planned]:
-    """The plan, with those letters held back that were counted before, or of which the log can't tell any more.
+    """Returns the plan; letters that were counted before, or that the log is too short to judge, are held back.
 
     Raises:
         OpsError: Kafka does not answer.
     """
-    window_ms = (oldest_block(block_of(redrive.now_ms)) + 1) * BLOCK_MS  # one more: a block may open meanwhile
+    window_ms = (oldest_block(block_of(redrive.now_ms)) + 1) * BLOCK_MS  # + 1: a block may open meanwhile
     asked: defaultdict[int, dict[int, int]] = defaultdict(dict)
     for each in planned:
         since_ms = _since_ms(each)
@@ -53,7 +53,7 @@ def check_counted_before(settings: KafkaSettings, planned: Sequence[Planned], re
 
 
 def _since_ms(planned: Planned) -> int | None:
-    """The earliest append time at which the event, with the time that it had, can have been counted."""
+    """Returns the earliest append time (Unix ms) at which the event can have been counted with its original time."""
     return None if planned.original_time is None else planned.original_time * 1000 - MAX_FUTURE_MS
 
 
@@ -76,7 +76,7 @@ def _judge(
 
 
 def _begins_ms(reader: LogReader, topic: str, partition: int) -> int:
-    """The append time from which the log is whole: 0 if nothing was ever cut."""
+    """Returns the append time (Unix ms) from which the log is complete: 0 if nothing was ever cut."""
     held = reader.bounds(topic)[partition]
     if held.earliest == 0:
         return 0

@@ -1,4 +1,4 @@
-"""Mending an event before it is published again: single attributes, and a time that is too old."""
+"""Mends an event before it is published again: sets attributes, or replaces a time that is too old."""
 
 import json
 from base64 import b64decode, b64encode
@@ -11,11 +11,11 @@ from metering.rfc3339 import from_unix
 from ops.console.errors import OpsError
 
 ORIGINAL_TIME = "originaltime"
-"""Extension attribute of a restamped event: its `time` as it was. CloudEvents names extensions in a-z and 0-9."""
+"""Extension attribute of a restamped event: its original `time`. CloudEvents allows only a-z and 0-9 in the name."""
 
 
 class UnmendableError(ValueError):
-    """The value is not an event that could be mended."""
+    """The value can't be mended: it is not a JSON object, or can't be written as one."""
 
 
 class Written(NamedTuple):
@@ -27,19 +27,19 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One attribute to set; `path` has the names on the way to it."""
+    """One attribute to set; `path` holds the names from the event down to the attribute."""
 
     path: tuple[str, ...]
     value: Any
 
 
 def parse_fix(text: str) -> Fix:
-    """A fix from `type=sms.send`, `data.quantity=2` or `/data/quantity=2`.
+    """Parses a fix such as `type=sms.send`, `data.quantity=2` or `/data/quantity=2`.
 
-    CloudEvents attributes are texts, whatever they look like; within `data` the value is read as JSON if it is JSON.
+    A value of a CloudEvents attribute is always a text. A value within `data` is parsed as JSON if it is JSON.
 
     Raises:
-        OpsError: it is not written so.
+        OpsError: the text has another form.
     """
     name, equals, value = text.partition("=")
     path = tuple(name[1:].split("/")) if name.startswith("/") else tuple(name.split("."))
@@ -51,12 +51,12 @@ def parse_fix(text: str) -> Fix:
 
 
 def mend(value: bytes | None, headers: Headers, fixes: Sequence[Fix]) -> Written:
-    """The event with the fixes applied; the very same bytes and headers without any.
+    """Returns the event with the fixes applied; without fixes, exactly the same bytes and headers.
 
-    An event in binary mode is mended in structured mode: all of it is in the value then.
+    An event in binary mode becomes one in structured mode: the value then holds all of it.
 
     Raises:
-        UnmendableError: it is not a JSON object, or can't be written as one.
+        UnmendableError: the event is not a JSON object, or can't be written as one.
     """
     if not fixes:
         return Written(value or b"", headers)
@@ -75,10 +75,10 @@ def mend(value: bytes | None, headers: Headers, fixes: Sequence[Fix]) -> Written
 
 
 def restamp(value: bytes, headers: Headers, time: int) -> tuple[Written, str]:
-    """The event at another time (Unix seconds), and the time that it had, which it keeps in `originaltime`.
+    """Returns the event with a new time (Unix seconds), and its original time, which it keeps in `originaltime`.
 
     Raises:
-        UnmendableError: it is not a JSON object.
+        UnmendableError: the event is not a JSON object.
     """
     event = _parse(value, headers)
     original = str(event.get("time"))
@@ -108,7 +108,7 @@ def _parse(value: bytes | None, headers: Headers) -> dict[str, Any]:
 
 
 def _data(value: bytes | None) -> dict[str, Any]:
-    """The data of an event in binary mode, as CloudEvents' JSON format has it."""
+    """Returns the data of an event in binary mode, in the form of CloudEvents' JSON format."""
     if not value:
         return {}
     try:
@@ -118,7 +118,7 @@ def _data(value: bytes | None) -> dict[str, Any]:
 
 
 def _unwrap_data(event: dict[str, Any]) -> None:
-    """Makes `data` of `data_base64`: nothing may stand beside the data that is to be set."""
+    """Replaces `data_base64` by `data`: CloudEvents forbids both at once."""
     encoded = event.pop("data_base64", None)
     if encoded is not None and event.get("data") is None:
         try:

@@ -1,4 +1,4 @@
-"""Showing letters: a summary by reason and source, then the letters themselves."""
+"""Prints letters: a summary by reason and source, then the letters."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from ops.console.safe_text import visible
 from ops.console.table import print_table
 from ops.logs.dead_letters import DeadLetter
 
-DETAIL_WIDTH = 80
-SOURCE_WIDTH = 40
+DETAIL_WIDTH = 80  # characters
+SOURCE_WIDTH = 40  # characters; of an account too
 
 
 class LetterGroup(NamedTuple):
-    """Letters with one reason and source; times in Unix seconds."""
+    """Letters with the same reason and source; times are Unix seconds."""
 
     reason: str
     source: str | None
@@ -62,7 +62,7 @@ def print_letters(letters: Sequence[DeadLetter], limit: int) -> None:
 
 
 def letters_json(letters: Sequence[DeadLetter], limit: int) -> dict[str, Any]:
-    """The same for programs."""
+    """Returns the same as JSON."""
     return {
         "letters": len(letters),
         "open": sum(letter.mark is None for letter in letters),

@@ -1,4 +1,4 @@
-"""The record that makes a letter count as handled. It lies among the letters: Kafka is the only thing to back up."""
+"""The record that marks a letter as handled. It is in the dead-letter topic: only Kafka has to be backed up."""
 
 import socket
 
@@ -10,12 +10,12 @@ from ops.logs.dead_letters import MARK, MARK_AT, MARK_BY, MARK_WHY, DeadLetter, 
 
 
 def make_mark(kind: MarkKind, now: float, why: str = "") -> LetterMark:
-    """The mark of this moment (Unix seconds), by whoever runs the command."""
+    """Returns a mark at the time `now` (Unix seconds), by the user who runs the command."""
     return LetterMark(kind, f"{running_user()}@{socket.gethostname()}", from_unix(int(now)), why)
 
 
 def mark_record(to: str, letter: DeadLetter, mark: LetterMark) -> Message:
-    """The record that marks a letter, for the dead-letter topic `to` and the letter's own partition there."""
+    """Returns the record that marks a letter, for the dead-letter topic `to` and the letter's own partition there."""
     origin = letter.origin
     texts = [
         (MARK, mark.kind.value),

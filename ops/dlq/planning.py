@@ -1,4 +1,4 @@
-"""What becomes of a letter that is to be redriven: decided from its bytes alone."""
+"""Decides the fate of a letter that a person wants to redrive, from its bytes alone. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +19,7 @@ REDRIVEN = "dlq.redriven"
 """Header of the new record: the letter's origin."""
 
 RESTAMPED = "dlq.original-time"
-"""Header of a restamped record: the event's time as it was."""
+"""Header of a restamped record: the event's original time."""
 
 _UNREAD = "nobody could read it; once somebody can: billing replay --quarantined --partition {} --offsets {}:..."
 _OWN = (
@@ -29,7 +29,7 @@ _OWN = (
 
 
 class Fate(StrEnum):
-    """What becomes of a letter; the value is what a person reads."""
+    """The fate of a letter; people read the value."""
 
     SEND = "to be sent"
     FAILING = "still failing"
@@ -43,15 +43,15 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Redrive:
-    """How letters are redriven.
+    """The options of a redrive.
 
     Attributes:
-        usage: the usage log, and the only origin whose letters may go there.
-        partitions: how many it has.
-        now_ms: the append time to be expected, Unix ms.
-        fixes: what is set in every event.
-        restamp_to: the time (Unix seconds) that an event gets which is too old; None: it stays as it is.
-        force: what still fails is sent too, and what was handled is sent again.
+        usage: the usage log. Only letters whose origin is this log are published to it.
+        partitions: the number of its partitions.
+        now_ms: the append time to expect, Unix ms.
+        fixes: the attributes to set in every event.
+        restamp_to: the new time (Unix seconds) of an event that is too old; None: it keeps its time.
+        force: also send letters that still fail, and letters that were handled already.
     """
 
     usage: str
@@ -64,9 +64,10 @@ class Redrive:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A letter's fate and why, the record to be sent if it is, the event if it would be counted.
+    """A letter's fate and its reason (`detail`).
 
-    `original_time` (Unix seconds) is that of a restamped event.
+    `message` is the record to publish, `event` the event if it would be counted, `original_time` (Unix seconds) the
+    original time of a restamped event.
     """
 
     letter: DeadLetter
@@ -78,7 +79,7 @@ class Planned:
 
 
 def plan_letter(letter: DeadLetter, record: LogRecord, redrive: Redrive) -> Planned:
-    """Decides one letter."""
+    """Decides the fate of one letter, in the order of the checks below."""
     if letter.origin.topic != redrive.usage:
         return Planned(letter, Fate.NOT_USAGE, f"it comes from {letter.origin.topic}: write that record anew")
     if letter.unread:

@@ -1,4 +1,4 @@
-"""Redriving: plan every letter, then publish and mark those that are to be sent, a few hundred at a time."""
+"""Redrives: plans all letters, then publishes and marks the ones to send, a few hundred at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,11 +13,11 @@ from ops.dlq.planning import Fate, Planned, Redrive, plan_letter
 from ops.logs.dead_letters import DeadLetter, LetterMark
 from runtime.settings import KafkaSettings
 
-CHUNK = 500
+CHUNK = 500  # letters published, and then marked, at once
 
 
 def plan_letters(settings: KafkaSettings, letters: Sequence[DeadLetter], redrive: Redrive) -> list[Planned]:
-    """The fate of every letter, without the bytes.
+    """Returns the fates of the letters. The plan leaves out the records, which may be large.
 
     Raises:
         OpsError: Kafka does not answer.
@@ -31,14 +31,14 @@ def plan_letters(settings: KafkaSettings, letters: Sequence[DeadLetter], redrive
 
 
 def to_send(planned: Sequence[Planned]) -> list[DeadLetter]:
-    """The letters that a plan sends."""
+    """Returns the letters that a plan sends."""
     return [each.letter for each in planned if each.fate is Fate.SEND]
 
 
 def redriven_records(
     settings: KafkaSettings, letters: Sequence[DeadLetter], redrive: Redrive
 ) -> Iterator[list[tuple[DeadLetter, Message]]]:
-    """The records to be published for letters that a plan sends, in chunks."""
+    """Yields the records to publish for letters that a plan sends, in chunks."""
     pairs = (
         (letter, planned.message)
         for letter, record in letter_records(settings, letters)
@@ -56,10 +56,10 @@ def send(
     mark: LetterMark,
     sent_more: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Publishes and then marks; how many were sent. `sent_more` is told of each chunk.
+    """Publishes and then marks the letters, chunk by chunk. Returns the number of letters sent.
 
-    A letter is marked once its record is acknowledged: a kill in between leaves it open, and sending it again is a
-    duplicate.
+    `sent_more` takes the number of letters in a finished chunk. A letter is marked only after its record is
+    acknowledged. A kill in between leaves the letter open; a second redrive is then counted as a duplicate.
     """
     sent = 0
     for chunk in chunks:

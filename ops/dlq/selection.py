@@ -1,4 +1,4 @@
-"""Which letters are meant: by origin, or by reason, source and time."""
+"""Selects letters: by origin, or by reason, source and time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from ops.logs.dead_letters import DeadLetter, DeadLetters, LetterOrigin
 
 Reason = Annotated[RejectReason | None, typer.Option(help="Only letters with this reason.")]
 Source = Annotated[str | None, typer.Option(help="Only letters with this CloudEvents source.")]
-Start = Annotated[str | None, typer.Option("--from", metavar="TIME", help="Appended then or later, RFC 3339.")]
-End = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Appended before, RFC 3339.")]
+Start = Annotated[str | None, typer.Option("--from", metavar="TIME", help="Appended at this time or later, RFC 3339.")]
+End = Annotated[str | None, typer.Option("--to", metavar="TIME", help="Appended before this time, RFC 3339.")]
 Origins = Annotated[
     list[str] | None, typer.Argument(metavar="[ORIGIN]...", help="Letters by origin, topic/partition/offset.")
 ]
@@ -22,7 +22,7 @@ Origins = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a letter must have; None for anything. Times are append times of the originals, Unix seconds."""
+    """The properties of the wanted letters; None allows any. Times are append times of the originals, Unix seconds."""
 
     reason: str | None = None
     source: str | None = None
@@ -30,7 +30,7 @@ class Filter:
     end: int | None = None
 
     def matches(self, letter: DeadLetter) -> bool:
-        """Whether the letter has it."""
+        """Returns whether the letter passes the filter."""
         return (
             self.reason in {None, letter.reason}
             and self.source in {None, letter.source}
@@ -40,7 +40,7 @@ class Filter:
 
 
 def make_filter(reason: RejectReason | None, source: str | None, start: str | None, end: str | None) -> Filter:
-    """A filter from options.
+    """Makes a filter from options.
 
     Raises:
         OpsError: a time is not RFC 3339.
@@ -54,10 +54,10 @@ def make_filter(reason: RejectReason | None, source: str | None, start: str | No
 
 
 def find_letter(letters: DeadLetters, text: str, usage: str) -> DeadLetter:
-    """The letter of an origin as it is written on a command line.
+    """Returns the letter of an origin that a person typed.
 
     Raises:
-        OpsError: it is no origin, or no letter has it.
+        OpsError: the text is not an origin, or no letter has this origin.
     """
     try:
         origin = LetterOrigin.parse(text, usage)
@@ -72,10 +72,10 @@ def find_letter(letters: DeadLetters, text: str, usage: str) -> DeadLetter:
 def choose(
     letters: DeadLetters, origins: Sequence[str], wanted: Filter, *, every: bool, usage: str
 ) -> list[DeadLetter]:
-    """The letters to act on: those named, or the open ones that match.
+    """Returns the letters to act on: the named ones, or the open ones that pass the filter.
 
     Raises:
-        OpsError: nothing says which, or both ways are used.
+        OpsError: there are neither origins nor a filter, or both.
     """
     if origins:
         if every or wanted != Filter():

@@ -1,4 +1,4 @@
-"""Showing one letter whole."""
+"""Prints one letter completely."""
 
 import typer
 
@@ -7,11 +7,11 @@ from ops.console.plain_table import columns
 from ops.console.safe_text import visible
 from ops.logs.dead_letters import DeadLetter
 
-MOST_SHOWN = 64 * 1024
+MOST_SHOWN = 64 * 1024  # bytes of the value
 
 
 def print_letter(letter: DeadLetter, record: LogRecord) -> None:
-    """Prints what became of it, its key, its headers and its value; what does not print is escaped."""
+    """Prints the letter's state, key, headers and value. Characters that do not print are escaped."""
     state = "open"
     if letter.mark is not None:
         state = f"{letter.mark.kind} at {letter.mark.at} by {letter.mark.by}"

@@ -1,8 +1,8 @@
-"""The events behind a row: one bucket counted again, in the log's order, as the shard counted it.
+"""Finds the events behind a row: counts one bucket again, in the log's order, as the shard counted it.
 
-A row's units are the last ones that its bucket had when it was planned: the count stood at `end` with the very record
-that the usage fence had passed. So they are the last counted events of the bucket before that fence, and whole events:
-a watermark moves by whole batches.
+A row's units are the last units that its bucket had when the row was planned: the bucket's count reached the row's
+`end` with the last record before the usage fence. So the row consists of the last counted events of the bucket before
+that fence. They are whole events, because a watermark moves by whole batches.
 """
 
 from collections import deque
@@ -23,9 +23,9 @@ from metering.usage_event import UsageEvent
 
 
 class CountedEvent(NamedTuple):
-    """An event that was counted, and where it is.
+    """An event that was counted, and its place in the log.
 
-    `append_ms`: Unix milliseconds; `time` as its producer wrote it; `origin` of a re-routed copy.
+    `append_ms` is in Unix milliseconds; `time` is as its producer wrote it; `origin` is set for a re-routed copy.
     """
 
     partition: int
@@ -43,14 +43,14 @@ class BucketWalk:
     """Takes a partition's records one by one.
 
     Attributes:
-        bucket: whose events are meant.
+        bucket: the bucket to count.
         place: the partition.
-        partitions: how many there are.
-        units: how many units the row has: no more events are kept than bring them.
-        suspects: identities that are remembered from other buckets too; empty where only the bucket's own are.
+        partitions: the number of partitions.
+        units: the row's units; the walk keeps only as many events as it needs for them.
+        suspects: identities that the walk also remembers from other buckets; empty: only from this bucket.
         total: the units counted so far.
-        events: the last events, that bring the last `units` of them, or just more.
-        members: every identity of the bucket so far, with the block it was first seen in.
+        events: the last events: together they have the last `units` units, or slightly more.
+        members: every identity so far, with the block in which it was first seen.
     """
 
     bucket: Counter
@@ -65,7 +65,7 @@ class BucketWalk:
     _high_ms: int = 0
 
     def take(self, records: Iterable[LogRecord]) -> None:
-        """The next records."""
+        """Counts the next records."""
         for record in records:
             self._high_ms = max(self._high_ms, record.timestamp)
             event = read_event(record.value, self._high_ms, record.headers)
@@ -106,10 +106,10 @@ class BucketWalk:
 
     @property
     def kept(self) -> int:
-        """The units of `events`."""
+        """Returns the units of `events`."""
         return self._kept
 
 
 def first_append_ms(bucket: Counter) -> int:
-    """No event of the bucket was counted in a record appended earlier (Unix milliseconds)."""
+    """Returns the earliest append time (Unix milliseconds) of a record that this bucket can have counted."""
     return start_of(bucket.hour) * 1000 - MAX_FUTURE_MS

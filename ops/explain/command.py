@@ -1,4 +1,4 @@
-"""`billing explain`: from a row at Stripe back to the events that it is made of."""
+"""`billing explain`: finds the events that a row at Stripe consists of."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from ops.logs.reader import LogReader
 from runtime.exit_codes import DONE, NEEDS_A_PERSON
 from runtime.topics import TopicNames
 
-LEAST_DIGITS = 8
+LEAST_DIGITS = 8  # hexadecimal digits of an identifier
 _IDENTIFIER = re.compile(rf"[0-9a-f]{{{LEAST_DIGITS},64}}")
 
 app = typer.Typer(add_completion=False)
@@ -31,17 +31,18 @@ app = typer.Typer(add_completion=False)
 def explain(
     identifier: Annotated[str, typer.Argument(metavar="IDENTIFIER", help="A meter event's, or its beginning.")],
     *,
-    account: Annotated[str | None, typer.Option(help="Whose it is: only this account's shard is searched.")] = None,
+    account: Annotated[str | None, typer.Option(help="The row's account: only its shard is searched.")] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="It was prepared then or later, RFC 3339; default: ever.")
+        str | None,
+        typer.Option(metavar="TIME", help="The row was prepared at this time or later, RFC 3339; default: any time."),
     ] = None,
     events: Annotated[int, typer.Option(min=0, help="How many events to show, the last.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="For programs: everything.")] = False,
     directory: StackDir = None,
 ) -> None:
-    """Show a row, what the push log says of it, and the usage events that its quantity is the sum of.
+    """Show a row, its entries in the push log, and the usage events that make up its quantity.
 
-    Exit code 0: the events bring exactly the row's units; 1: they do not, with the reason.
+    Exit code 0: the events add up to exactly the row's units; 1: they do not, and the reason is shown.
     """
     if not _IDENTIFIER.fullmatch(identifier):
         raise OpsError(f"{identifier!r} is no identifier: give at least {LEAST_DIGITS} of its 64 hexadecimal digits")

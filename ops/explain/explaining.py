@@ -1,4 +1,4 @@
-"""From an identifier to its row, its records and its events."""
+"""Explains a row: its entries in the push log, and its events in the usage log."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from ops.logs.order_log import read_folded, read_orders
 from ops.logs.reader import Bounds, LogReader
 from runtime.topics import TopicNames
 
-CLOCKS_MS = 3600 * 1000  # a row is planned once its bucket has begun, by clocks that need not agree
+CLOCKS_MS = 3600 * 1000  # milliseconds: a row is planned after its bucket has begun, but clocks may disagree
 
 
 @dataclass(slots=True)
 class Explanation:
-    """A row, what the push log says of it, and the events that bring its units.
+    """A row, its entries in the push log, and the events that add up to its units.
 
-    `lacking`: why the events do not bring exactly the row's units; empty if they do.
+    `lacking` says why the events do not add up to exactly the row's units; empty if they do.
     """
 
     story: Story
@@ -43,10 +43,10 @@ class Explainer:
         self._orders = read_orders(reader, topics.quarantine)
 
     def explain(self, found: Found) -> Explanation:
-        """Everything about a row.
+        """Returns everything that both logs say about a row.
 
         Raises:
-            OpsError: Kafka does not answer, or a record has no known meaning.
+            OpsError: Kafka does not answer, or a record of the push log can't be decoded.
         """
         story, shard = Story(found), found.partition
         bounds = self._reader.bounds(self._topics.pushes)[shard]
@@ -77,7 +77,7 @@ class Explainer:
         walk = BucketWalk(bucket, place, self._partitions, row.value)
         self._walk(walk, Bounds(max(bounds.earliest, fence if start is None else start), fence))
         if walk.total != row.end:
-            # An identity may have been counted in another bucket before.
+            # An event of this bucket may be a duplicate of one that another bucket counted.
             walk = BucketWalk(bucket, place, self._partitions, row.value, suspects=frozenset(walk.members))
             self._walk(walk, Bounds(bounds.earliest, fence))
         explanation.events, explanation.units = walk.events, walk.kept

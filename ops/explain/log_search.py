@@ -1,4 +1,4 @@
-"""Where in the push log a row is: the newest stretch of the log first, and only as far back as it takes."""
+"""Searches the push log for a row: the newest stretch first, and no further back than necessary."""
 
 from collections.abc import Callable, Collection, Iterator
 
@@ -8,14 +8,14 @@ from ops.explain.row_search import Found, rows_mentioned, rows_named
 from ops.logs.reader import Bounds, LogReader
 
 HOUR_MS = 3600 * 1000
-STRETCHES_MS = (HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS, 35 * 24 * HOUR_MS)  # back from now; then all there is
-ON_THEIR_WAY_MS = (HOUR_MS, 24 * HOUR_MS)  # how long rows are, mostly; then all there is
+STRETCHES_MS = (HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS, 35 * 24 * HOUR_MS)  # ms back from now; then the whole log
+ON_THEIR_WAY_MS = (HOUR_MS, 24 * HOUR_MS)  # ms between a row's preparation and its settlement; then the whole log
 
 Progress = Callable[[str], None]
 
 
 class LogSearch:
-    """One search. `beginning` is an identifier's; shards and `since_ms` (Unix ms; 0: ever) say where to look."""
+    """One search for an identifier with this `beginning`, in `shards`, from `since_ms` on (Unix ms; 0: everywhere)."""
 
     def __init__(
         self, reader: LogReader, topic: str, beginning: str, shards: Collection[int], since_ms: int, progress: Progress
@@ -28,13 +28,14 @@ class LogSearch:
         self._held = {shard: held for shard, held in reader.bounds(topic).items() if shard in shards}
 
     def find(self, now_ms: int) -> Found:
-        """The row.
+        """Returns the row.
 
-        What a record settles it names, so that looking for that is quick; the record with the row is not far before.
-        Rows that were not settled yet must be hashed: those of the last hour at once, others when all else has failed.
+        A record that settles a row contains the identifier, so this search is quick; the record with the row is not far
+        before it. Rows that are not settled must be hashed: the search hashes the last hour at once, and earlier rows
+        only when everything else has failed.
 
         Raises:
-            OpsError: no row has an identifier that begins so, or several have.
+            OpsError: no identifier has this beginning, or several have.
         """
         stretches = list(self._stretches(now_ms))
         for number, stretch in enumerate(stretches):
@@ -57,7 +58,7 @@ class LogSearch:
             ends = {shard: min(starts[shard], end) for shard, end in ends.items()}
 
     def _starts(self, time_ms: int) -> dict[int, int]:
-        """Each shard's first record of that time or later."""
+        """Returns the shards' first offsets of that time or later."""
         if time_ms <= 0:
             return {shard: held.earliest for shard, held in self._held.items()}
         found = self._reader.offsets_at(self._topic, time_ms)
@@ -74,7 +75,7 @@ class LogSearch:
         return found
 
     def _carried_before(self, shard: int, record: LogRecord) -> dict[str, Found]:
-        """The rows of records before one that mentions them."""
+        """Finds the row in the records before the one that mentions it."""
         end = record.offset
         for back_ms in (*ON_THEIR_WAY_MS, None):
             starts = self._starts(0 if back_ms is None else max(1, record.timestamp - back_ms))

@@ -1,4 +1,4 @@
-"""Finding a row in the push log by its identifier, and everything that the log says of it."""
+"""Finds a row in the push log by its identifier, and collects the log's entries about it."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ from ops.console.errors import OpsError
 
 
 class RowEntry(NamedTuple):
-    """Something that the push log says of a row. `append_ms`: Unix milliseconds."""
+    """An entry of the push log about a row. `append_ms` is in Unix milliseconds."""
 
     partition: int
     offset: int
@@ -34,7 +34,7 @@ class RowEntry(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A row, where it was first seen, and under which identifier."""
+    """A row, its partition, and the identifier under which it was found."""
 
     partition: int
     identifier: str
@@ -43,12 +43,12 @@ class Found(NamedTuple):
 
 @dataclass(slots=True)
 class Story:
-    """A row's units, from their first record on.
+    """The history of a row's units, from their first record on.
 
     Attributes:
-        found: the row that was asked for.
-        entries: what the log says of it, and of rows that were issued for the same units instead of it.
-        usage_fence: the usage log's fence when the units were planned; None where the log has lost that record.
+        found: the row that the caller asked for.
+        entries: the log's entries about it, and about rows that were reissued for the same units.
+        usage_fence: the usage log's fence when the units were planned; None if the log has lost that record.
     """
 
     found: Found
@@ -57,9 +57,9 @@ class Story:
 
 
 def rows_mentioned(records: Iterable[LogRecord], beginning: str) -> Iterator[tuple[str, LogRecord]]:
-    """Identifiers that begin so and are written out in a record: what it settles, retries or writes off.
+    """Yields the identifiers with this beginning that records contain: those that they settle, retry or write off.
 
-    The rows themselves are in an earlier record of the partition, which must be hashed to be found.
+    The rows themselves are in an earlier record of the partition; they are found by hashing them.
     """
     mention = re.compile(rb'"identifier":\s*"(' + beginning.encode() + rb'[0-9a-f]*)"')
     for record in records:
@@ -68,7 +68,7 @@ def rows_mentioned(records: Iterable[LogRecord], beginning: str) -> Iterator[tup
 
 
 def rows_named(records: Iterable[LogRecord], partition: int, beginning: str) -> Iterator[Found]:
-    """Rows whose identifier begins so, each once per record that carries it."""
+    """Yields the rows whose identifier has this beginning, once per record that carries the row."""
     for record in records:
         for logged in rows_of(_decoded(record, partition), record.timestamp):
             if logged.identifier.startswith(beginning):
@@ -76,7 +76,7 @@ def rows_named(records: Iterable[LogRecord], partition: int, beginning: str) -> 
 
 
 def tell(story: Story, records: Iterable[LogRecord]) -> None:
-    """Adds what the next records of the row's partition say."""
+    """Adds the entries of the next records of the row's partition to the story."""
     names = {story.found.identifier} | {entry.identifier for entry in story.entries}
     account = story.found.row.account
     for record in records:
@@ -98,7 +98,7 @@ def _decoded(record: LogRecord, partition: int) -> PushRecord:
 
 
 def _said(record: PushRecord, row: Row, names: set[str]) -> Sequence[tuple[str, str]]:
-    """What a record says of the row's units: (identifier, words)."""
+    """Returns a record's statements about the row's units: (identifier, words)."""
     match record:
         case Prepared():
             namespace = record.identity.namespace

@@ -1,4 +1,4 @@
-"""Showing an explanation: for people, and for programs."""
+"""Prints an explanation as text, or returns it as JSON."""
 
 from itertools import islice
 from typing import Any
@@ -13,11 +13,11 @@ from ops.console.table import print_table
 from ops.explain.bucket_walk import CountedEvent
 from ops.explain.explaining import Explanation
 
-TEXT_WIDTH = 60
+TEXT_WIDTH = 60  # characters of an id or source
 
 
 def print_explanation(explanation: Explanation, most_events: int) -> None:
-    """Prints the row, its records, and the last events behind it."""
+    """Prints the row, its entries in the push log, and its last events."""
     found, row = explanation.story.found, explanation.story.found.row
     facts = [
         ("identifier", found.identifier),
@@ -47,7 +47,7 @@ def print_explanation(explanation: Explanation, most_events: int) -> None:
 
 
 def explanation_json(explanation: Explanation) -> dict[str, Any]:
-    """The same, whole. `append_ms`: Unix milliseconds."""
+    """Returns the same as JSON, with all events. `append_ms` is in Unix milliseconds."""
     found = explanation.story.found
     return {
         "identifier": found.identifier,

@@ -1,4 +1,4 @@
-"""What the accounts log says of accounts, as the fold takes it."""
+"""Reads accounts from the accounts log, as the aggregator folds them."""
 
 from collections.abc import Mapping
 
@@ -15,12 +15,12 @@ from runtime.topics import TopicNames
 
 
 def read_accounts(records: Mapping[str, bytes]) -> dict[str, Account]:
-    """The accounts of the log; a record that can't be read has become a dead letter and counts for nothing."""
+    """Returns the accounts of the log. A record that can't be read has become a dead letter, and changes nothing."""
     return {name: account for name, value in records.items() if (account := _readable(value)) is not None}
 
 
 def is_account(value: bytes) -> bool:
-    """Whether a record of the accounts log is one that the fold takes."""
+    """Returns whether the aggregator accepts this value in the accounts log."""
     return _readable(value) is not None
 
 
@@ -32,9 +32,9 @@ def _readable(value: bytes) -> Account | None:
 
 
 def warn_of_unset(settings: KafkaSettings, account: str) -> None:
-    """Says so on standard error where nobody has set the account: its id may be mistyped.
+    """Warns on standard error if nobody has set the account: its id may be mistyped.
 
-    Who may not read the accounts log, as a service may not, is told nothing.
+    A user without the right to read the accounts log, such as a service's, gets no warning.
     """
     try:
         topic = TopicNames(settings.topic_prefix).accounts

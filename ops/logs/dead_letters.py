@@ -1,9 +1,9 @@
-"""The dead letters and what became of them: the only place that reads the dead-letter topic for people.
+"""Reads the dead letters and their marks. All commands read the dead-letter topic through this file.
 
-Two kinds of record lie there. A *letter* has the header `dlq.reason`; its identity is its origin, because a refold
-writes some letters again. A *mark* has `dlq.mark`, no `dlq.reason` and no value: it says that the letter of an
-origin was redriven or discarded, for good, whatever is written again later. Whoever counts letters counts distinct
-origins, and open ones unless asked for all.
+The topic has two kinds of record. A *letter* has the header `dlq.reason`. Its identity is its origin, because a refold
+writes some letters again. A *mark* has the header `dlq.mark`, no `dlq.reason` and no value. It says that the letter of
+an origin was redriven or discarded. A mark is final: it still holds when a refold writes the letter again. Commands
+count distinct origins, and only open ones unless the caller asks for all.
 """
 
 from collections import Counter
@@ -25,18 +25,18 @@ from runtime.topics import TopicNames
 
 MARK, MARK_BY, MARK_AT, MARK_WHY = "dlq.mark", "dlq.by", "dlq.at", "dlq.why"
 MOST_RECORDS = 1_000_000
-"""Records of the topic that one reading takes at most, newest first: some 20 s and a few hundred megabytes."""
+"""Records: the most that one reading takes, the newest of the topic. That is some 20 s and a few hundred megabytes."""
 
 
 class MarkKind(StrEnum):
-    """What became of a letter; part of the topic, so names never change."""
+    """How a letter was handled. The values are part of the topic, so they never change."""
 
     REDRIVEN = "redriven"
     DISCARDED = "discarded"
 
 
 class LetterOrigin(NamedTuple):
-    """Where a record that could not be counted lies: its dead letter's identity."""
+    """The place of a record that could not be counted: the identity of its dead letter."""
 
     topic: str
     partition: int
@@ -47,7 +47,7 @@ class LetterOrigin(NamedTuple):
 
     @classmethod
     def parse(cls, text: str, topic: str) -> Self:
-        """From `topic/partition/offset`, or `partition/offset` of `topic`; ValueError for anything else."""
+        """Parses `topic/partition/offset`, or `partition/offset` of `topic`; raises ValueError for anything else."""
         parts = text.split("/")
         if len(parts) == 2:
             parts = [topic, *parts]
@@ -57,7 +57,7 @@ class LetterOrigin(NamedTuple):
 
 
 class LetterMark(NamedTuple):
-    """By whom and when (RFC 3339) a letter was handled; `why` of a discarded one."""
+    """How, by which user and when (RFC 3339) a letter was handled; `why` is the reason for a discard."""
 
     kind: MarkKind
     by: str
@@ -66,7 +66,7 @@ class LetterMark(NamedTuple):
 
 
 class LetterPlace(NamedTuple):
-    """Where in the dead-letter topic the bytes are."""
+    """The place of a letter's bytes in the dead-letter topic."""
 
     partition: int
     offset: int
@@ -78,15 +78,15 @@ class DeadLetter:
 
     Attributes:
         origin: its identity.
-        place: where its bytes are.
-        reason: why it could not be counted.
-        detail: the same for a person; written by whoever wrote the record, so never to be shown unescaped.
+        place: the place of its bytes.
+        reason: the code for why it could not be counted.
+        detail: the reason in words. It may quote the record, so always escape it before you print it.
         time: append time of the original, Unix seconds; 0 if the header can't be read.
-        source: the event's CloudEvents `source`; None where the value can't be parsed or has none.
-        account: its `subject`, likewise.
-        left_out: what is known of a value that the letter has no room for; None where it has the value.
-        mark: what became of it; None while it is open.
-        unread: there is no original in it: nobody could read any, and a person has let the shard pass it by.
+        source: the event's CloudEvents `source`; None if the value can't be parsed or has no source.
+        account: the event's `subject`; None in the same cases.
+        left_out: the length and hash of a value that the letter had no room for; None if it holds the value.
+        mark: how it was handled; None while it is open.
+        unread: it holds no original: the record could not be read, and a person let the shard pass it by.
     """
 
     origin: LetterOrigin
@@ -105,7 +105,7 @@ class DeadLetter:
 class DeadLetters:
     """The letters by distinct origin, oldest first.
 
-    `truncated`: there were more records than were to be read; `unreadable`: batches of the topic that can't be read.
+    `truncated`: the topic has more records than the reading took; `unreadable`: batches that can't be read.
     """
 
     letters: Mapping[LetterOrigin, DeadLetter] = field(default_factory=dict)
@@ -113,21 +113,21 @@ class DeadLetters:
     unreadable: tuple[str, ...] = ()
 
     def open(self) -> list[DeadLetter]:
-        """The letters that nobody has redriven or discarded."""
+        """Returns the letters that nobody has redriven or discarded."""
         return [letter for letter in self.letters.values() if letter.mark is None]
 
     def open_by_reason(self) -> Counter[str]:
-        """How many are open, by reason."""
+        """Returns the number of open letters by reason."""
         return Counter(letter.reason for letter in self.open())
 
 
 def read_dead_letters(settings: KafkaSettings, *, most_records: int = MOST_RECORDS) -> DeadLetters:
-    """Reads the dead-letter topic to its end as of now.
+    """Reads the dead-letter topic up to its present end.
 
     Args:
-        settings: where Kafka is.
-        most_records: at most so many records, the newest of each partition. A letter whose mark is among those left
-            out, and which a refold wrote again, shows as open.
+        settings: the address of Kafka.
+        most_records: the most records to read, the newest of the partitions. If a mark is left out and a refold wrote
+            its letter again, the letter shows as open.
 
     Raises:
         OpsError: Kafka does not answer, or the topic is missing.
@@ -154,7 +154,7 @@ def read_dead_letters(settings: KafkaSettings, *, most_records: int = MOST_RECOR
 
 
 def read_letter(partition: int, record: LogRecord) -> DeadLetter | None:
-    """The letter in a record of the topic; None for a record that is none."""
+    """Returns the letter in a record of the topic; None if the record is not a letter."""
     headers = _headers(record)
     origin = _origin(headers)
     if REASON not in headers or origin is None:
@@ -176,9 +176,9 @@ def read_letter(partition: int, record: LogRecord) -> DeadLetter | None:
 
 
 def read_mark(record: LogRecord) -> tuple[LetterOrigin | None, LetterMark | None]:
-    """The mark in a record, and whose it is; None for a record that is none.
+    """Returns the origin of the marked letter and the mark; None for both if the record is not a mark.
 
-    A letter carries the headers of its original, which anybody can write: `dlq.mark` beside `dlq.reason` is no mark.
+    A letter carries the headers of its original, which anybody can write. So `dlq.mark` beside `dlq.reason` is no mark.
     """
     headers = _headers(record)
     kind = headers.get(MARK)
@@ -206,7 +206,7 @@ def _records(
 
 
 def _headers(record: LogRecord) -> dict[str, str]:
-    """The headers as text. Of several with one name the last counts: the aggregator adds its own at the end."""
+    """Returns the headers as text. The last of several with one name counts: the aggregator adds its own at the end."""
     return {name: (value or b"").decode(errors="replace") for name, value in record.headers}
 
 
@@ -231,7 +231,7 @@ def _left_out(headers: Mapping[str, str]) -> str | None:
 
 
 def event_attributes(value: bytes | None, headers: Headers) -> tuple[str | None, str | None]:
-    """`source` and `subject` of whatever a record is; None for what it does not say."""
+    """Returns the `source` and `subject` of a record, even of one that is not a good event; None for a missing one."""
     event = attributes_of(value, headers)
     source, account = (event.get(name) for name in ("source", "subject"))
     return (

@@ -1,4 +1,4 @@
-"""Where the folded state is, and the logs that it is folded from."""
+"""Opens the folded state for a command, and chooses its shards."""
 
 import os
 from collections.abc import AsyncIterator, Iterable
@@ -17,15 +17,15 @@ from runtime.topics import TopicNames
 
 
 class LedgerSettings(KafkaSettings, RedisSettings):
-    """What the commands that look after the state are told from outside."""
+    """The settings of commands that read or change the folded state."""
 
 
 def ledger_settings(directory: Path | None, *, redis_prefix: str | None = None) -> LedgerSettings:
-    """The settings of a stack's directory or of the environment.
+    """Reads the settings from a stack's directory or from the environment.
 
     Args:
-        directory: as `find_env` takes it.
-        redis_prefix: another copy of the state than the one that the settings name.
+        directory: the stack's directory, see `find_env`.
+        redis_prefix: the prefix of another copy of the state; None: the prefix in the settings.
     """
     env = dict(find_env(directory, os.environ, KAFKA, REDIS))
     if redis_prefix is not None:
@@ -35,7 +35,7 @@ def ledger_settings(directory: Path | None, *, redis_prefix: str | None = None) 
 
 @asynccontextmanager
 async def open_ledger(settings: LedgerSettings) -> AsyncIterator[Ledger]:
-    """The shards, until the end of the context."""
+    """Yields the ledger; disconnects from Redis at the end of the context."""
     client = connect(settings)
     try:
         yield Ledger(RedisStore(client), settings.redis_prefix, settings.partitions)
@@ -44,7 +44,7 @@ async def open_ledger(settings: LedgerSettings) -> AsyncIterator[Ledger]:
 
 
 def chosen_shards(settings: LedgerSettings, reader: LogReader, shards: Iterable[int] | None) -> list[int]:
-    """The shards that were named, or all: one for each partition of the usage log, those that were added included.
+    """Returns the named shards, or all: one per partition of the usage log, with partitions that were added later.
 
     Raises:
         OpsError: there is no such shard.

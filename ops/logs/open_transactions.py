@@ -1,7 +1,7 @@
-"""Transactions that stay open: what was appended behind the first record of one is acknowledged, but can't be read.
+"""Finds open transactions. Records behind the first record of one are acknowledged, but can't be read yet.
 
-Kafka tells where a log ends for readers (its last stable offset) and for producers (its high watermark). Where the two
-differ, the record at the former is the first of the oldest open transaction of the partition.
+Kafka tells the end of a log for readers (its last stable offset) and for producers (its high watermark). If the two
+differ, the record at the last stable offset is the first record of the partition's oldest open transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,9 +28,9 @@ class OpenTransaction:
         partition: its partition, and so the shard.
         offset: its first record: the last stable offset.
         end: the high watermark.
-        since_ms: when that record was appended, Unix milliseconds.
-        producer_id: Kafka's number of who writes it; None where Kafka does not tell.
-        transactional_id: how that producer calls itself; None where no coordinator knows it (any more).
+        since_ms: the append time of that record, Unix milliseconds.
+        producer_id: Kafka's number of the producer; None if Kafka does not tell.
+        transactional_id: the producer's own name; None if no coordinator knows it (any more).
     """
 
     topic: str
@@ -42,12 +42,12 @@ class OpenTransaction:
     transactional_id: str | None = None
 
     def age(self, now_ms: int) -> float:
-        """For how many seconds it has been open."""
+        """Returns the seconds for which it has been open."""
         return max(0.0, (now_ms - self.since_ms) / 1000)
 
     @property
     def writer(self) -> str:
-        """Who writes it, as far as Kafka tells: " of ..."."""
+        """Returns the producer for a message, as far as Kafka tells: " of ..."."""
         name = "" if self.transactional_id is None else f" of {self.transactional_id!r}"
         return name if self.producer_id is None else f"{name} (producer {self.producer_id})"
 
@@ -55,7 +55,7 @@ class OpenTransaction:
 def find_open(
     settings: KafkaSettings, reader: LogReader, topics: Iterable[str]
 ) -> dict[TopicPartition, OpenTransaction]:
-    """The partitions that an open transaction holds back now.
+    """Returns the open transactions that hold back readers now, by partition.
 
     Raises:
         OpsError: Kafka does not answer, or there is no such topic.
@@ -63,7 +63,7 @@ def find_open(
     found: dict[TopicPartition, OpenTransaction] = {}
     with LogReader(settings, committed=False) as everything:
         for topic in topics:
-            high = everything.bounds(topic)  # first: what is committed by then can be read when stable ends are asked
+            high = everything.bounds(topic)  # asked first: a commit in between then shows no open one
             stable = reader.bounds(topic)
             for number, held in high.items():
                 rest = Bounds(stable[number].end, held.end)
@@ -77,7 +77,7 @@ def find_open(
 def _with_producers(
     settings: KafkaSettings, found: Mapping[TopicPartition, OpenTransaction]
 ) -> dict[TopicPartition, OpenTransaction]:
-    """Adds who writes them, as far as Kafka tells this user."""
+    """Adds the producers of the transactions, as far as Kafka tells this user."""
     named = dict(found)
     with suppress(KafkaError, KafkaUnreachableError), connected(KafkaAdminClient, settings) as admin:
         for place, state in admin.describe_producers(list(found)).items():

@@ -1,4 +1,4 @@
-"""The orders to pass offsets by, read whole; and a log read without what they are about."""
+"""Reads all orders to pass offsets by; and reads a log without the offsets that they name."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +11,7 @@ REBUILD = "billing rebuild --shard {} lets it come to what every later refold co
 
 
 def read_orders(reader: LogReader, topic: str) -> QuarantineOrders:
-    """All orders as of now.
+    """Returns all orders up to the present end of the topic.
 
     Raises:
         OpsError: Kafka does not answer, or the topic is missing.
@@ -27,7 +27,7 @@ def read_orders(reader: LogReader, topic: str) -> QuarantineOrders:
 def read_folded(
     reader: LogReader, topic: str, partition: int, start: int, end: int, orders: Sequence[QuarantineOrder]
 ) -> Iterator[list[LogRecord]]:
-    """The records of [start, end) that a fold folds: without those that `orders`, the log's own, pass by.
+    """Yields the records of [start, end) that the aggregator folds: not those that the log's `orders` pass by.
 
     Raises:
         OpsError: Kafka no longer holds `start`, or stops answering.
@@ -38,9 +38,9 @@ def read_folded(
 
 
 def late_offsets(orders: Sequence[QuarantineOrder], state: ShardState) -> int:
-    """How many offsets of the usage log a shard has counted before an order came to pass them by.
+    """Returns the number of offsets that a shard counted before an order came to pass them by.
 
-    Below 0: so many were passed by, of which no order tells any more.
+    A negative number: the shard passed by that many offsets for which there is no order any more.
     """
     fence = state.fences.get(Log.USAGE, state.began)
     return passed_by(orders, state.began, fence) - state.conservation.quarantined

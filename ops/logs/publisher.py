@@ -1,4 +1,4 @@
-"""Writing to Kafka for the commands that publish again: in order, acknowledged by every in-sync replica."""
+"""Writes to Kafka for the commands that publish again: in order, acknowledged by all in-sync replicas."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -13,7 +13,7 @@ from runtime.kafka_reaching import connected
 from runtime.settings import KafkaSettings
 from runtime.topics import DEAD_LETTER_MAX_BYTES
 
-ACKNOWLEDGE_SECONDS = 30.0
+ACKNOWLEDGE_SECONDS = 30.0  # seconds until Kafka must have acknowledged
 
 
 class UsagePublisher:
@@ -41,7 +41,7 @@ class UsagePublisher:
         self._producer.close(timeout=ACKNOWLEDGE_SECONDS)
 
     def publish(self, messages: Sequence[Message]) -> None:
-        """Writes the records and returns once every one is acknowledged.
+        """Writes the records, and returns once Kafka has acknowledged all of them.
 
         Raises:
             OpsError: Kafka did not take them all; some may be there.

@@ -1,4 +1,4 @@
-"""Reading a stretch of a topic: as committed, without a consumer group, from an offset to an offset."""
+"""Reads a stretch of a topic, from offset to offset: only committed records, without a consumer group."""
 
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -15,13 +15,13 @@ from runtime.settings import KafkaSettings
 from runtime.sync_consumer import SyncConsumer
 from runtime.topics import DEAD_LETTER_MAX_BYTES
 
-POLL_MS = 200
-IDLE_POLLS = 75  # 15 s without progress
-POLL_RECORDS = 1_000
+POLL_MS = 200  # milliseconds
+IDLE_POLLS = 75  # polls without a record before the reader gives up: 15 s
+POLL_RECORDS = 1_000  # records in one poll
 
 
 class Bounds(NamedTuple):
-    """What a partition holds: its earliest offset, and the one after the last record that can be read."""
+    """The offsets of a partition: its earliest one, and the one after the last record that can be read."""
 
     earliest: int
     end: int
@@ -32,11 +32,11 @@ class LogReader:
 
     Raises:
         KafkaUnreachableError: Kafka does not answer.
-        OpsError: it stops answering.
+        OpsError: Kafka stops answering later.
     """
 
     def __init__(self, settings: KafkaSettings, *, committed: bool = True) -> None:
-        """`committed` False: reads what is acknowledged, up to the high watermark, whatever becomes of it."""
+        """`committed` False: also reads records of open and aborted transactions, up to the high watermark."""
         self._servers = settings.kafka_bootstrap_servers
         self._consumer = connected(
             SyncConsumer,
@@ -66,7 +66,7 @@ class LogReader:
         return [place.partition for place in self._partitions(topic)]
 
     def bounds(self, topic: str) -> dict[int, Bounds]:
-        """What each partition holds now.
+        """Returns the present offsets of the partitions.
 
         Raises:
             OpsError: there is no such topic.
@@ -76,9 +76,10 @@ class LogReader:
         return {each.partition: Bounds(earliest[each], ends[each]) for each in partitions}
 
     def offsets_at(self, topic: str, time_ms: int) -> dict[int, int | None]:
-        """Each partition's first offset whose append time is `time_ms` (Unix ms) or later; None for none.
+        """Returns the partitions' first offsets with an append time of `time_ms` (Unix ms) or later; None if none has.
 
-        A broker also answers none where the record that it finds was cut off the log's head: the log begins later.
+        A broker also answers none if it finds a record that was cut off the head of the log. Then the log begins later,
+        and this function returns its first offset.
         """
         found = self._consumer.offsets_for_times(dict.fromkeys(self._partitions(topic), time_ms))
         offsets = {place.partition: None if at is None else at.offset for place, at in found.items()}
@@ -90,16 +91,16 @@ class LogReader:
         return offsets
 
     def begins_at(self, topic: str, partition: int, held: Bounds) -> int | None:
-        """The append time (Unix ms) of the first record that a partition holds; None if it holds none."""
+        """Returns the append time (Unix ms) of the first record that a partition holds; None if it holds none."""
         first = next(self.read(topic, partition, *held), None)
         return first[0].timestamp if first else None
 
     def read(self, topic: str, partition: int, start: int, end: int) -> Iterator[list[LogRecord]]:
-        """The records of [start, end), in order; offsets may jump (transactions, compaction).
+        """Yields the records of [start, end), in order; offsets may have gaps (transactions, compaction).
 
         Raises:
             OpsError: Kafka no longer holds `start`, or stops answering.
-            UnreadableBatchError: there is a batch that can't be read. All that lies before it was given.
+            UnreadableBatchError: a batch can't be read. All records before it were yielded.
         """
         place = TopicPartition(topic, partition)
         self._consumer.assign([place])
@@ -125,7 +126,7 @@ class LogReader:
     def read_around(
         self, topic: str, partition: int, start: int, end: int, tell: Callable[[str], None]
     ) -> Iterator[list[LogRecord]]:
-        """The same without what can't be read: `tell` is told of each batch, and what follows it is read.
+        """Yields the same, but reads on behind a batch that can't be read. `tell` takes a message about the batch.
 
         Raises:
             OpsError: Kafka no longer holds `start`, or stops answering.

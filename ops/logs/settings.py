@@ -1,7 +1,7 @@
-"""What the commands that change tables are told from outside."""
+"""The settings of commands that change the tables: accounts and API keys."""
 
 from runtime.settings import KafkaSettings, RedisSettings
 
 
 class TableSettings(KafkaSettings, RedisSettings):
-    """Where the tables' logs are, and where their fold is."""
+    """The addresses of the tables' logs in Kafka, and of their folded state in Redis."""

@@ -1,4 +1,4 @@
-"""The compacted logs, accounts and API keys: writing to them, and reading them whole."""
+"""Writes to the compacted logs (accounts and API keys), and reads them completely."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -15,21 +15,21 @@ from runtime.kafka_reaching import connected
 from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
 
-ACKNOWLEDGE_SECONDS = 15.0
+ACKNOWLEDGE_SECONDS = 15.0  # seconds until Kafka must have acknowledged a record
 
 
 class TablePlace(NamedTuple):
-    """Where a record came to lie in its topic."""
+    """The place of a written record in its topic."""
 
     partition: int
     offset: int
 
 
 def write_records(settings: KafkaSettings, topic: str, records: Mapping[str, bytes | None]) -> list[TablePlace]:
-    """Appends records, each to its key's partition, acknowledged by every in-sync replica; None: a tombstone.
+    """Appends records to their keys' partitions, and waits until all in-sync replicas have them; None: a tombstone.
 
     Raises:
-        OpsError: Kafka did not take them all; those that it took stay.
+        OpsError: Kafka did not take all records; the records that it took stay.
     """
     try:
         producer = connected(KafkaProducer, settings, acks="all")
@@ -57,14 +57,14 @@ def read_records(
     *,
     beside: str | None = None,
 ) -> dict[str, bytes]:
-    """The topic read to its end: the last value of each key, without those that a tombstone removed.
+    """Reads the topic to its end. Returns the last values by key, without keys that a tombstone removed.
 
-    What a person has ordered to be passed by is left out, as the fold leaves it out, and so is what is not `readable`:
-    the record before it stands. With `beside`, the keys that lie on the same partition as this one are enough.
+    As in the aggregator's fold, offsets that a person has ordered to be passed by are left out, and so is a value that
+    is not `readable`: the key's earlier value stays. With `beside`, only the partition of that key is read.
 
     Raises:
         OpsError: Kafka does not answer, or the topic is missing.
-        UnreadableBatchError: a batch can't be read: what it changed is not known.
+        UnreadableBatchError: a batch can't be read, so that its changes are not known.
     """
     table: dict[str, bytes] = {}
     with LogReader(settings) as reader:

@@ -1,4 +1,4 @@
-"""Waiting until a written record has been folded into Redis."""
+"""Waits until an aggregator has folded a written record into Redis."""
 
 import asyncio
 import time
@@ -14,17 +14,17 @@ from ops.logs.settings import TableSettings
 from ops.logs.table_log import TablePlace
 from runtime.redis import connect
 
-FOLD_SECONDS = 20.0
-POLL_SECONDS = 0.05
+FOLD_SECONDS = 20.0  # seconds until the fold must have passed all records
+POLL_SECONDS = 0.05  # seconds between two looks
 
 Fence = Callable[[int], Awaitable[int]]
 
 
 def wait_folded(settings: TableSettings, log: Log, topic: str, places: Sequence[TablePlace]) -> None:
-    """Returns once the shards' fences have passed the records: from then on every reader sees them.
+    """Returns once the shards' fences have passed the records: from then on all readers see them.
 
     Raises:
-        OpsError: that takes too long; the records stay in Kafka and will be folded.
+        OpsError: the wait took too long; the records stay in Kafka and will be folded later.
     """
     asyncio.run(_wait(settings, log, topic, places))
 
@@ -59,5 +59,5 @@ async def _until_past(fence: Fence, place: TablePlace, deadline: float) -> None:
 
 
 def _host(url: str) -> str:
-    """The URL without a password."""
+    """Returns the URL without its user and password."""
     return url.rpartition("@")[2]

@@ -1,4 +1,4 @@
-"""`billing quarantine`: let a shard pass by what stops it."""
+"""`billing quarantine`: lets a shard pass by the offsets that stop it."""
 
 import asyncio
 import time
@@ -23,8 +23,8 @@ from ops.logs.reader import LogReader
 from ops.quarantine.plan import FoldedLog, Passing, Wanted, may_pass
 from runtime.topics import TopicNames
 
-OBEY_SECONDS = 20.0  # an aggregator obeys within a second or two; what is left of a large batch takes a while
-LOOK_SECONDS = 0.1
+OBEY_SECONDS = 20.0  # seconds: an aggregator obeys within two, but the rest of a large batch takes longer
+LOOK_SECONDS = 0.1  # seconds between two looks
 
 app = typer.Typer(add_completion=False)
 
@@ -32,9 +32,9 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def quarantine(  # noqa: PLR0913 - what, and by whom
     partition: Annotated[int, typer.Argument(min=0, help="The partition, and so the shard.")],
-    offset: Annotated[int, typer.Argument(min=0, help="Where it is stopped, as billing status says.")],
+    offset: Annotated[int, typer.Argument(min=0, help="The offset at which it is stopped; billing status shows it.")],
     *,
-    why: Annotated[str, typer.Option(help="For whoever asks later.")],
+    why: Annotated[str, typer.Option(help="The reason, kept with the order.")],
     end: Annotated[
         int | None, typer.Option(help="The first offset that is folded again; default: behind what is in the way.")
     ] = None,
@@ -43,10 +43,10 @@ def quarantine(  # noqa: PLR0913 - what, and by whom
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     directory: StackDir = None,
 ) -> None:
-    """Order that a shard passes by what it can't read, or must not count. It can't be taken back.
+    """Order a shard to pass by records that it can't read, or must not count. The order can't be taken back.
 
-    Each offset becomes a dead letter, with the original if that can be read. What lies there is never counted: not by a
-    later refold either. Exit code 1 if the shard does not get past it.
+    Every offset becomes a dead letter, with the original record if that can be read. These records are never counted,
+    also not by a later refold. Exit code 1 if the shard does not get past them.
     """
     if not why.strip():
         raise OpsError("--why must say something")

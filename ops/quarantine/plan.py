@@ -1,4 +1,4 @@
-"""Whether an order to pass offsets by may be given: decided from how the shard stands."""
+"""Decides whether an order to pass offsets by is allowed, from the shard's state. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ops.console.safe_text import visible
 
 
 class FoldedLog(StrEnum):
-    """The logs that can be stopped, by the words of a command line."""
+    """The logs that can be stopped, by their names on the command line."""
 
     USAGE = "usage"
     ACCOUNTS = "accounts"
@@ -22,9 +22,9 @@ class FoldedLog(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a person wants to be passed by.
+    """The offsets that a person wants the shard to pass by.
 
-    `end` None: what is in the way, as far as that is known. `log` None: the one that is stopped there.
+    `end` None: up to the end of the obstacle, as far as it is known. `log` None: the log that is stopped there.
     """
 
     partition: int
@@ -35,7 +35,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Passing:
-    """What an order would pass by: offsets [start, end) of a log."""
+    """The offsets [start, end) of a log that an order would pass by."""
 
     log: Log
     start: int
@@ -45,17 +45,17 @@ class Passing:
 def may_pass(
     wanted: Wanted, state: ShardState, orders: Mapping[Log, Sequence[QuarantineOrder]], ends: Mapping[Log, int]
 ) -> Passing:
-    """What is to be passed by.
+    """Returns the offsets to pass by.
 
     Args:
-        wanted: what was asked for.
-        state: the shard's, as it stands now.
-        orders: those that each log has already.
-        ends: where each log ends.
+        wanted: the person's request.
+        state: the shard's present state.
+        orders: the orders that the logs have already.
+        ends: the end offsets of the logs.
 
     Raises:
-        OpsError: an order would be wrong. It must be about what stops a shard now: one about an offset that was counted
-            already would make the next refold differ from what was shown and billed.
+        OpsError: the order is not allowed. It must be about the offset that stops the shard now. If it named an offset
+            that was counted already, the next refold would differ from the totals that were shown and billed.
     """
     log, name = _log(wanted, state), f"shard {wanted.partition}"
     known = order_at(orders.get(log, ()), wanted.offset)

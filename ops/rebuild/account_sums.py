@@ -1,4 +1,4 @@
-"""What each account has in a shard, summed: for a before and an after."""
+"""Sums the units of a shard by account and meter, to compare before and after a rebuild."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ Sums = Counter[tuple[str, str]]  # (account, meter) → units
 
 
 async def sum_units(shard: Shard, from_hour: int) -> Sums:
-    """Units by account and meter, of buckets from an hour on."""
+    """Returns the units by account and meter, of buckets from `from_hour` on (hours since 1970)."""
     names: set[str] = set()
     async for found in scan_keys(shard, "u:"):
         names.update(found)
@@ -28,5 +28,5 @@ async def sum_units(shard: Shard, from_hour: int) -> Sums:
 
 
 def shrunk(before: Sums, after: Sums) -> dict[tuple[str, str], tuple[int, int]]:
-    """What is less than it was: (before, after) by account and meter."""
+    """Returns the sums that became smaller: (before, after) by account and meter."""
     return {place: (units, after[place]) for place, units in before.items() if after[place] < units}

@@ -1,4 +1,4 @@
-"""`billing rebuild`: throw shards away and let them be folded again."""
+"""`billing rebuild`: clears shards and waits until they are folded again."""
 
 import asyncio
 import sys
@@ -17,8 +17,8 @@ from ops.rebuild.run import Rebuild, Rebuilt
 from runtime.exit_codes import NEEDS_A_PERSON
 from runtime.topics import TopicNames, verify_topics
 
-PATIENCE_SECONDS = 60.0
-MOST_LINES = 20
+PATIENCE_SECONDS = 60.0  # seconds
+MOST_LINES = 20  # totals that became smaller, per shard
 
 app = typer.Typer(add_completion=False)
 
@@ -30,14 +30,14 @@ def rebuild(
     every: Annotated[bool, typer.Option("--all", help="Every shard, one after another.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     patience: Annotated[
-        float, typer.Option(min=1, help="Seconds without progress after which nobody is thought to fold.")
+        float, typer.Option(min=1, help="Seconds without progress after which the command gives up.")
     ] = PATIENCE_SECONDS,
     directory: StackDir = None,
 ) -> None:
-    """Clear shards in Redis, one after another, and wait until each is folded again from Kafka.
+    """Clear shards in Redis, one after another, and wait until they are folded again from Kafka.
 
-    Accounts of a shard that is being folded read 503; nothing is lost, nothing is billed twice. A rebuild that died is
-    taken up again by the next one. Exit code 1 if an account has less than before.
+    While a shard is being folded, its accounts read 503. Nothing is lost and nothing is billed twice. The next rebuild
+    continues one that died. Exit code 1 if an account has less than before.
     """
     if bool(shard) == every:
         raise OpsError("say which shards: --shard N, or --all")
@@ -62,7 +62,7 @@ def rebuild(
 
 
 async def _rebuild(settings: LedgerSettings, shards: Sequence[int], patience: float, display: Display) -> bool:
-    """True if an account has less than before."""
+    """Returns True if an account has less than before."""
     less = False
     async with open_ledger(settings) as ledger:
         with LogReader(settings) as reader:

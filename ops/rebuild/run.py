@@ -1,4 +1,4 @@
-"""Clearing one shard and waiting until its workers have folded it again."""
+"""Clears one shard and waits until the aggregator and the Stripe worker have folded it again."""
 
 import asyncio
 import time
@@ -19,14 +19,15 @@ from ops.verify.against_log import Progress
 from ops.verify.differences import first_comparable_hour
 from runtime.topics import TopicNames
 
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.2  # seconds between two looks
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What became of one shard: keys removed, seconds it took, records read; `less`: (before, after) of what shrank.
+    """The result for one shard: `keys` removed, `seconds` taken, records `read`.
 
-    `compared` is False where nothing is known of before: an earlier rebuild had died while it cleared the shard.
+    `less` holds the totals that became smaller: (before, after) by account and meter. `compared` is False if the totals
+    before are not known, because an earlier rebuild died while it cleared the shard.
     """
 
     shard: int
@@ -41,7 +42,7 @@ class Rebuild:
     """Rebuilds shards, one after another."""
 
     def __init__(self, reader: LogReader, topics: TopicNames, *, patience: float, progress: Progress) -> None:
-        """`patience`: seconds without any progress of a fold after which nobody is thought to fold."""
+        """`patience`: seconds without progress after which the rebuild gives up: no process folds the shard."""
         self._reader = reader
         self._topics = {
             Log.USAGE: topics.usage,
@@ -53,10 +54,10 @@ class Rebuild:
         self._progress = progress
 
     async def run(self, shard: Shard) -> Rebuilt:
-        """Clears a shard, and returns once it is ready as it was before.
+        """Clears a shard, and returns once it is ready again.
 
         Raises:
-            OpsError: nobody folds it, or somebody else is rebuilding it as well.
+            OpsError: no process folds the shard, its fold is stopped, or another rebuild is clearing it.
         """
         began = time.monotonic()
         status = await read_status(shard)
@@ -64,7 +65,7 @@ class Rebuild:
         resumed = status.clearing_ms is not None
         before = None if resumed else await self._sums(shard, from_hour, "before")
         removed = await self._clear(shard)
-        # A shard whose push log nobody ever folded is not waited for: no Stripe worker may be there.
+        # If no Stripe worker ever folded the push log, there may be none: don't wait for one.
         pushes = resumed or status.push_as_of_ms is not None
         await self._wait(shard, self._ends(shard.number), pushes=pushes)
         after = await self._sums(shard, from_hour, "after") if before is not None else None
@@ -92,12 +93,12 @@ class Rebuild:
         return removed
 
     def _ends(self, number: int) -> Mapping[Log, Bounds]:
-        """Of the shard's logs; a partition that was added to the usage log has no others."""
+        """Returns the bounds of the shard's logs. A partition added later exists only in the usage log."""
         bounds = {log: self._reader.bounds(topic) for log, topic in self._topics.items()}
         return {log: held[number] for log, held in bounds.items() if number in held}
 
     async def _wait(self, shard: Shard, ends: Mapping[Log, Bounds], *, pushes: bool) -> None:
-        """Returns once the shard is ready, and its push log folded where that is wanted."""
+        """Returns once the shard is ready; with `pushes`, once its push log is folded too."""
         reached: Mapping[Log, int] = {}
         deadline = time.monotonic() + self._patience
         while True:

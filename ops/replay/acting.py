@@ -1,4 +1,4 @@
-"""A replay with real servers: the run, and what it would come to."""
+"""Runs or forecasts a replay with the real Kafka and Redis."""
 
 import signal
 from collections.abc import Iterator
@@ -24,13 +24,13 @@ from runtime.topics import TopicNames
 
 
 def usage_ends(settings: TableSettings, usage: str) -> dict[int, int]:
-    """Where each partition of the usage log ends now."""
+    """Returns the present end offsets of the usage log, by partition."""
     with LogReader(settings) as reader:
         return {partition: held.end for partition, held in reader.bounds(usage).items()}
 
 
 def left_out(settings: TableSettings, progress: Progress) -> int:
-    """How many offsets the replay leaves out, because a person has ordered to pass them by."""
+    """Returns the number of offsets that the replay leaves out because a person ordered to pass them by."""
     parts = [part for part in progress.parts if isinstance(part, LogPart)]
     if progress.quarantined or not parts:
         return 0
@@ -40,7 +40,7 @@ def left_out(settings: TableSettings, progress: Progress) -> int:
 
 
 def forecast_replay(settings: TableSettings, progress: Progress, rules: Rules, now: float) -> Forecast:
-    """What would become of what is still to be read, as of `now` (Unix seconds); publishes nothing."""
+    """Returns a forecast for the rest of the replay at the time `now` (Unix seconds); publishes nothing."""
     countable = replace(rules, send_rejected=False)
     with Forecaster(settings, usage_ends(settings, rules.topic)) as forecaster:
         for part in progress.parts:
@@ -53,7 +53,7 @@ def forecast_replay(settings: TableSettings, progress: Progress, rules: Rules, n
 
 
 def run_replay(settings: TableSettings, progress: Progress, rules: Rules, rate: float, path: Path) -> bool:
-    """Publishes, and notes in the file `path` how far it is; False if Ctrl-C or SIGTERM came before the end."""
+    """Publishes, and saves the progress in the file `path`. Returns False if Ctrl-C or SIGTERM stopped it early."""
     save_progress(path, progress)
     with _stopping() as stopped, UsagePublisher(settings) as publisher, ReplayDisplay(progress) as display:
         means = Means(
@@ -68,7 +68,7 @@ def run_replay(settings: TableSettings, progress: Progress, rules: Rules, rate: 
 
 @contextmanager
 def _stopping() -> Iterator[Event]:
-    """An event that Ctrl-C or SIGTERM sets; the same a second time ends the process at once."""
+    """Yields an event that Ctrl-C or SIGTERM sets; the second signal ends the process at once."""
     stopped = Event()
 
     def stop(number: int, _: FrameType | None) -> None:

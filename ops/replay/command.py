@@ -1,4 +1,4 @@
-"""`billing replay`: publish events again, from the log or from files. What was counted is not counted twice."""
+"""`billing replay`: publishes events again, from a log or from files. No event is counted twice."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
 
 DEFAULT_RATE = 5_000.0
-"""Events a second: a twentieth of what one aggregator was measured to count, so that live events wait for nothing."""
+"""Events a second: a twentieth of the measured speed of one aggregator, so that live events do not wait."""
 
 PROGRESS_FILE = Path("billing-replay.json")
 
@@ -37,32 +37,32 @@ def replay(  # noqa: PLR0913 - the ways to say which events
     partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
     offsets: Annotated[
         str | None,
-        typer.Option(metavar="A:B", help="Of the partition: from A up to, without, B; either may be missing."),
+        typer.Option(metavar="A:B", help="Offsets of the partition: A included, B not; either may be missing."),
     ] = None,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="Appended then or later, RFC 3339.")
+        str | None, typer.Option("--from", metavar="TIME", help="Appended at this time or later, RFC 3339.")
     ] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Appended before, RFC 3339.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Appended before it, RFC 3339.")] = None,
     account: Annotated[str | None, typer.Option(help="Only this account's events.")] = None,
     rate: Annotated[float, typer.Option(min=1, help="Events a second, at most.")] = DEFAULT_RATE,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be counted, and publish nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be counted; publish nothing.")] = False,
     send_rejected: Annotated[
-        bool, typer.Option("--send-rejected", help="Send what would be rejected too: it becomes dead letters.")
+        bool, typer.Option("--send-rejected", help="Also send events that would be rejected: they become dead letters.")
     ] = False,
     quarantined: Annotated[
-        bool, typer.Option("--quarantined", help="Also what was passed by as ordered, if it can be read by now.")
+        bool, typer.Option("--quarantined", help="Also publish records that were passed by, if they can be read.")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the replay of the progress file.")] = False,
     progress_file: Annotated[
-        Path, typer.Option("--progress", metavar="FILE", help="Where it is noted how far the replay is.")
+        Path, typer.Option("--progress", metavar="FILE", help="The file that keeps the replay's progress.")
     ] = PROGRESS_FILE,
     as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
     directory: StackDir = None,
 ) -> None:
     """Publish events again: a stretch of the usage log or of another topic, or a file.
 
-    Nothing is counted twice: the platform remembers an event's source and id for longer than it takes the event at
-    all. Events that would be rejected are not sent, nor what was passed by as ordered (billing quarantine).
+    Nothing is counted twice: the platform remembers an event's source and id for longer than it accepts the event.
+    Events that would be rejected are not sent, and neither are records that were passed by (billing quarantine).
     """
     variables = (KAFKA, REDIS) if dry_run else (KAFKA,)
     settings = settings_of(TableSettings, find_env(directory, os.environ, *variables))

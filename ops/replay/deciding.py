@@ -1,4 +1,7 @@
-"""What becomes of one item: it is sent, it would be rejected, or it is not of the account that is asked for."""
+"""Decides the fate of an item: it is sent, it would be rejected, or it belongs to another account.
+
+Duplicates are not decided here: the aggregator recognises them (and `forecast.py`, for a dry run).
+"""
 
 from dataclasses import dataclass, field
 
@@ -10,14 +13,14 @@ from ops.logs.republish import republished, without
 from ops.replay.reading import Item
 
 REPLAY_OF = "replay.of"
-"""Header of a copy: where the record that it repeats was read."""
+"""Header of a copy: the place of the original, topic/partition/offset or file:line."""
 
 _NEVER_SENT = frozenset({RejectReason.EMPTY, RejectReason.TOO_LARGE})
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds for a whole replay: where it goes, whose events, and whether rejects go as well."""
+    """The rules of a whole replay: the topic to write, the only account (None: all), and whether rejects are sent."""
 
     topic: str
     partitions: int
@@ -27,14 +30,14 @@ class Rules:
 
 @dataclass(slots=True)
 class Decided:
-    """A batch, decided: what to publish, and what would be rejected, with its place."""
+    """The decision for a batch: the records to publish, and the rejects with their places."""
 
     messages: list[Message] = field(default_factory=list)
     rejected: list[tuple[str, Reject]] = field(default_factory=list)
 
 
 def decide(items: list[Item], rules: Rules, now_ms: int) -> Decided:
-    """Decides a batch as of `now_ms` (Unix ms), the append time that the copies are about to get."""
+    """Decides a batch at `now_ms` (Unix ms), the append time that the copies are about to get."""
     decided = Decided()
     for item in items:
         event = read_event(item.value, now_ms, item.headers)
@@ -53,5 +56,5 @@ def decide(items: list[Item], rules: Rules, now_ms: int) -> Decided:
 
 
 def _claimed_account(item: Item) -> str | None:
-    """Whose event it means to be, although it is none."""
+    """Returns the account that a rejected event names, or its key."""
     return event_attributes(item.value, item.headers)[1] or (item.key.decode(errors="replace") if item.key else None)

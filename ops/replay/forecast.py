@@ -1,4 +1,4 @@
-"""What the platform would make of records if they were published now: read from the shards, without a change."""
+"""Forecasts the fate of records if they were published now. It reads the shards and changes nothing."""
 
 import asyncio
 import time
@@ -26,13 +26,13 @@ from ops.console.errors import OpsError
 from ops.logs.settings import TableSettings
 from runtime.redis import connect
 
-READY_SECONDS = 20.0
-POLL_SECONDS = 0.05
+READY_SECONDS = 20.0  # seconds to wait for a shard
+POLL_SECONDS = 0.05  # seconds between two looks
 _METER_NAMES = {meter.index: meter.name for meter in CATALOGUE}
 
 
 class ForecastLine(NamedTuple):
-    """What is told apart: one account's meter."""
+    """One line of a forecast: an account and a meter."""
 
     account: str
     meter: str
@@ -40,7 +40,7 @@ class ForecastLine(NamedTuple):
 
 @dataclass(slots=True)
 class Forecast:
-    """Events and units that would be counted, events that are known already, and rejects by reason."""
+    """The events and units that would be counted, the events that are duplicates, and the rejects by reason."""
 
     new: Counter[ForecastLine] = field(default_factory=Counter)
     units: Counter[ForecastLine] = field(default_factory=Counter)
@@ -49,13 +49,13 @@ class Forecast:
 
 
 class Forecaster:
-    """Asks the shards. Each is first waited for until it is ready and has folded what the log held at the start.
+    """Asks the shards. It first waits until a shard is ready and has folded the log up to its end at the start.
 
-    What it has been asked about counts as published: a second record with the same identity is a duplicate.
+    A record counts as published once it was added: a second record with the same identity is a duplicate.
     """
 
     def __init__(self, settings: TableSettings, ends: Mapping[int, int], now: Callable[[], float] = time.time) -> None:
-        """`ends`: by partition, the end of the usage log at the start."""
+        """`ends` holds the end offsets of the usage log at the start, by partition."""
         self._settings = settings
         self._ends = ends
         self._now = now

@@ -1,4 +1,4 @@
-"""Showing a forecast."""
+"""Prints a forecast, or returns it as JSON."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import typer
 from ops.console.table import print_table
 from ops.replay.forecast import Forecast
 
-MOST_LINES = 50
+MOST_LINES = 50  # accounts and meters
 
 
 def print_forecast(forecast: Forecast) -> None:
-    """Per account and meter what is new and what is a duplicate; rejects by reason; the sums."""
+    """Prints new events and duplicates by account and meter, rejects by reason, and the sums."""
     lines = sorted({*forecast.new, *forecast.duplicates})
     if lines:
         rows = [
@@ -31,7 +31,7 @@ def print_forecast(forecast: Forecast) -> None:
 
 
 def forecast_json(forecast: Forecast) -> dict[str, Any]:
-    """The same for programs."""
+    """Returns the same as JSON, with all lines."""
     return {
         "new": forecast.new.total(),
         "units": forecast.units.total(),

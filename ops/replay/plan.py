@@ -1,6 +1,6 @@
-"""What is asked for, made into parts: offsets and lines that are fixed before the first record is read.
+"""Plans a replay: turns a request into parts, with offsets and lines that are fixed before the first record is read.
 
-A replay of the usage log writes to the log that it reads; an end that is fixed keeps it from reading itself.
+A replay of the usage log writes to the log that it reads. A fixed end keeps it from reading its own copies.
 """
 
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
 
 FILE_SUFFIXES = frozenset({".jsonl", ".ndjson", ".json"})
-_CHUNK = 1 << 20
+_CHUNK = 1 << 20  # bytes read from a file at once
 
 
 @dataclass(frozen=True, slots=True)
 class LogRange:
-    """A stretch of a topic. Times are append times in Unix ms; the last offset and the last moment are excluded."""
+    """A stretch of a topic. Times are append times in Unix ms; `end` and `end_ms` themselves are excluded."""
 
     topic: str
     partition: int | None = None
@@ -32,10 +32,10 @@ class LogRange:
 
 
 def plan_log(settings: KafkaSettings, wanted: LogRange) -> list[LogPart]:
-    """The parts of a stretch of a topic; only what is committed now.
+    """Returns the parts of a stretch of a topic; only records that are committed now.
 
     Raises:
-        OpsError: the topic is not one of usage events; or it does not hold what is asked for.
+        OpsError: the topic does not hold usage events, or does not hold the wanted offsets.
     """
     names = TopicNames(settings.topic_prefix)
     if wanted.topic == names.dead_letters:
@@ -60,10 +60,10 @@ def plan_log(settings: KafkaSettings, wanted: LogRange) -> list[LogPart]:
 
 
 def plan_files(path: Path) -> list[FilePart]:
-    """A file of events, or every such file in a directory, by name.
+    """Returns a part for a file of events, or parts for all such files in a directory, by name.
 
     Raises:
-        OpsError: there is none.
+        OpsError: there is no such file.
     """
     if path.is_dir():
         files = sorted(each for each in path.iterdir() if each.suffix in FILE_SUFFIXES and each.is_file())
@@ -80,7 +80,7 @@ def check_unchanged(parts: Sequence[LogPart | FilePart]) -> None:
     """Refuses files that changed since the replay began.
 
     Raises:
-        OpsError: one did.
+        OpsError: a file changed.
     """
     for part in parts:
         if isinstance(part, FilePart) and (not part.path.exists() or part.path.stat().st_size != part.size):
@@ -93,7 +93,7 @@ def _partitions(settings: KafkaSettings, wanted: LogRange, bounds: dict[int, Bou
             raise OpsError(f"{wanted.topic} has no partition {wanted.partition}: it has {len(bounds)}")
         return [wanted.partition]
     if wanted.account is not None and wanted.topic == TopicNames(settings.topic_prefix).usage:
-        return [partition_of(wanted.account, settings.partitions)]  # what came elsewhere was copied there
+        return [partition_of(wanted.account, settings.partitions)]  # re-routed copies are there too
     return sorted(bounds)
 
 

@@ -1,4 +1,4 @@
-"""What a replay covers and how far it is: the plan and its file, so that a replay that died can go on."""
+"""The parts and the progress of a replay, and the file that keeps them, so that a replay that died can continue."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from ops.console.errors import OpsError
 
 
 class LogPart(BaseModel):
-    """Offsets [next, end) of a partition; `next` moves."""
+    """The offsets [next, end) of a partition; `next` moves as the replay goes on."""
 
     kind: Literal["log"] = "log"
     topic: str
@@ -20,7 +20,7 @@ class LogPart(BaseModel):
 
 
 class FilePart(BaseModel):
-    """Lines [next, end) of a file, counted from 0; `size` in bytes tells whether it is still the same."""
+    """The lines [next, end) of a file, counted from 0; a changed `size` (bytes) shows that the file has changed."""
 
     kind: Literal["file"] = "file"
     path: Path
@@ -33,16 +33,16 @@ Part = LogPart | FilePart
 
 
 class Progress(BaseModel):
-    """A replay.
+    """A replay, and how far it is.
 
     Attributes:
         servers: the Kafka that it reads and writes.
-        parts: what it covers, in this order.
-        account: only this account's events; None for all.
-        send_rejected: whether what would be rejected is sent all the same, to become dead letters.
-        quarantined: whether what a person has ordered to be passed by is published as well.
-        sent: records that Kafka has acknowledged.
-        rejected: events that would be rejected, by reason.
+        parts: the parts to replay, in this order.
+        account: only this account's events; None: all events.
+        send_rejected: also send events that would be rejected; they become dead letters.
+        quarantined: also publish records that a person ordered to pass by.
+        sent: the number of records that Kafka has acknowledged.
+        rejected: the number of events that would be rejected, by reason.
     """
 
     servers: str
@@ -55,12 +55,12 @@ class Progress(BaseModel):
 
     @property
     def remaining(self) -> int:
-        """Offsets and lines that are still to be read."""
+        """Returns the number of offsets and lines that are still to be read."""
         return sum(max(part.end - part.next, 0) for part in self.parts)
 
 
 def save_progress(path: Path, progress: Progress) -> None:
-    """Replaces the file in one step: a kill at any moment leaves the old or the new one."""
+    """Replaces the file in one step: a kill at any moment leaves the old or the new file."""
     new = path.with_name(f"{path.name}.new")
     with new.open("w") as file:
         file.write(progress.model_dump_json(indent=2) + "\n")
@@ -70,10 +70,10 @@ def save_progress(path: Path, progress: Progress) -> None:
 
 
 def load_progress(path: Path) -> Progress:
-    """The replay that the file tells of.
+    """Reads the replay from its file.
 
     Raises:
-        OpsError: there is none.
+        OpsError: the file does not exist, or does not hold a replay.
     """
     try:
         return Progress.model_validate_json(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Reading a replay's parts, as items: one record or line each, with where to go on after it."""
+"""Reads the parts of a replay as items: records of a log or lines of a file."""
 
 import json
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from ops.replay.progress import FilePart, LogPart, Part
 from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
 
-_SPOOLED = b'{"key":'  # how a line of a producer's spool begins
+_SPOOLED = b'{"key":'  # the beginning of a line in a producer's spool
 
 
 class Item(NamedTuple):
-    """`place` is topic/partition/offset or file:line (from 1); `next` where its part goes on after it."""
+    """One record or line. `place` is topic/partition/offset or file:line (from 1); `next` is the `next` of its part."""
 
     place: str
     key: bytes | None
@@ -26,12 +26,12 @@ class Item(NamedTuple):
 
 
 def read_items(settings: KafkaSettings, part: Part, most: int, *, quarantined: bool = False) -> Iterator[list[Item]]:
-    """The part's items from its `next` on, at most `most` at a time; an empty line is none.
+    """Yields the part's items from its `next` on, at most `most` at a time. Empty lines are left out.
 
-    What a person has ordered to be passed by is left out unless `quarantined`.
+    Records that a person ordered to pass by are left out unless `quarantined`.
 
     Raises:
-        OpsError: Kafka does not answer, or no longer holds them.
+        OpsError: Kafka does not answer, or no longer holds the offsets.
     """
     items = _log_items(settings, part, quarantined) if isinstance(part, LogPart) else _file_items(part)
     while batch := list(islice(items, most)):
@@ -59,7 +59,7 @@ def _file_items(part: FilePart) -> Iterator[Item]:
 
 
 def _unspooled(line: bytes) -> bytes:
-    """The event in a line of a producer's spool; any other line is an event itself."""
+    """Returns the event in a line of a producer's spool; any other line is itself an event."""
     if not line.startswith(_SPOOLED):
         return line
     try:

@@ -1,4 +1,4 @@
-"""What the options ask for, made into a replay."""
+"""Turns the options of the command into a replay."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from runtime.topics import TopicNames
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
-    """The options that say which events, as they were written."""
+    """The options that select events, as the person typed them."""
 
     file: Path | None = None
     topic: str | None = None
@@ -25,15 +25,15 @@ class ReplayRequest:
 
     @property
     def of_topic(self) -> bool:
-        """Whether a stretch of a topic is named."""
+        """Returns whether the options name a stretch of a topic."""
         return any(each is not None for each in (self.topic, self.partition, self.offsets, self.start, self.end))
 
 
 def new_replay(settings: KafkaSettings, request: ReplayRequest, *, send_rejected: bool, quarantined: bool) -> Progress:
-    """The replay of what is asked for, at its beginning.
+    """Returns a replay of the selected events, at its beginning.
 
     Raises:
-        OpsError: the options name nothing, too much, or something that is not there.
+        OpsError: the options select nothing, contradict each other, or name something that does not exist.
     """
     if request.account is not None:
         check_account_id(request.account)
@@ -59,10 +59,10 @@ def new_replay(settings: KafkaSettings, request: ReplayRequest, *, send_rejected
 
 
 def check_resumable(settings: KafkaSettings, request: ReplayRequest, progress: Progress) -> None:
-    """Refuses to go on with another replay than the one that was begun.
+    """Refuses to continue if the options or the surroundings have changed since the replay began.
 
     Raises:
-        OpsError: the options name events; or Kafka, or a file, is another than it was.
+        OpsError: the options select events, or Kafka's address or a file has changed.
     """
     if request != ReplayRequest():
         raise OpsError("--resume goes on with what the progress file says: name no events beside it")

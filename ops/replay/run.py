@@ -1,4 +1,4 @@
-"""The replay itself: read, decide, publish, wait for the acknowledgement, note how far it is, keep the pace."""
+"""The replay itself: read, decide, publish, wait for the acknowledgement, save the progress, keep the pace."""
 
 import time
 from collections import Counter
@@ -11,8 +11,8 @@ from ops.replay.deciding import Rules, decide
 from ops.replay.progress import Part, Progress
 from ops.replay.reading import Item
 
-MOST_AT_ONCE = 1_000
-BATCHES_PER_SECOND = 5
+MOST_AT_ONCE = 1_000  # events
+BATCHES_PER_SECOND = 5  # batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,13 @@ class ReplayPace:
 
     @property
     def batch(self) -> int:
-        """Events that are published at once."""
+        """Returns the number of events that are published at once."""
         return max(1, min(MOST_AT_ONCE, int(self.rate / BATCHES_PER_SECOND)))
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What a replay acts with."""
+    """The functions with which a replay reads, publishes, saves and reports."""
 
     read: Callable[[Part, int], Iterator[list[Item]]]
     publish: Callable[[Sequence[Message]], None]
@@ -42,10 +42,10 @@ class Means:
 
 
 def run(progress: Progress, rules: Rules, pace: ReplayPace, means: Means) -> bool:
-    """Goes on from where the progress stands; False if it was stopped before the end.
+    """Continues from the given progress. Returns False if it was stopped before the end.
 
-    A batch is noted once Kafka has acknowledged all of it. What was sent and not noted is sent again, and is a
-    duplicate then.
+    The progress is saved after Kafka has acknowledged a whole batch. If the process dies in between, the resumed replay
+    sends that batch again; the aggregator counts the second copies as duplicates.
     """
     for part in progress.parts:
         for items in means.read(part, pace.batch):

@@ -1,4 +1,4 @@
-"""What a replay shows while it runs: a bar on a terminal, a line now and then elsewhere; all on standard error."""
+"""Shows the progress of a replay on standard error: a bar on a terminal, elsewhere a line every few seconds."""
 
 import sys
 import time
@@ -14,12 +14,12 @@ from metering.reject import Reject
 from ops.console.safe_text import visible
 from ops.replay.progress import Progress
 
-LINE_SECONDS = 5.0
-MOST_REJECTS_SHOWN = 20
+LINE_SECONDS = 5.0  # seconds between two lines
+MOST_REJECTS_SHOWN = 20  # rejects
 
 
 class ReplayDisplay:
-    """Shows how far the replay is, and the first of what would be rejected."""
+    """Shows the progress, and the first events that would be rejected."""
 
     def __init__(self, progress: Progress) -> None:
         self._total = progress.remaining
@@ -45,7 +45,7 @@ class ReplayDisplay:
         self._bar.stop()
 
     def on_progress(self, progress: Progress) -> None:
-        """A batch was acknowledged."""
+        """Shows the progress after a batch was acknowledged."""
         done = self._total - progress.remaining
         self._bar.update(self._task, completed=done, sent=progress.sent)
         if self._plain and time.monotonic() - self._last_line > LINE_SECONDS:
@@ -53,7 +53,7 @@ class ReplayDisplay:
             typer.echo(f"{done} of {self._total} read, {progress.sent} sent", err=True)
 
     def on_rejected(self, place: str, reject: Reject) -> None:
-        """Something would be rejected."""
+        """Shows an event that would be rejected."""
         self._rejects += 1
         if self._rejects <= MOST_REJECTS_SHOWN:
             self._bar.console.print(

@@ -1,4 +1,4 @@
-"""`billing stripe`: what Stripe must have before anything is billed there, and the rows that wait for a person."""
+"""`billing stripe`: sets up Stripe's meters, and handles the rows that wait for a person."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ def stripe() -> None:
 
 @app.command("setup")
 def set_up(directory: StackDir = None) -> None:
-    """Create the meters that Stripe does not have, and check them all; exit code 1 if one is not as it must be."""
+    """Create missing meters at Stripe, and check all meters; exit code 1 if one of them is wrong."""
     settings = settings_of(StripeSettings, find_env(directory, os.environ, STRIPE_KEY, "BILLING_STRIPE_API_BASE"))
     if not settings.stripe_api_key.get_secret_value():
         raise OpsError(f"{STRIPE_KEY} is not set: set it to a secret or restricted key of your Stripe account")
@@ -60,7 +60,7 @@ def reconcile(
     as_json_: AsJson = False,
     directory: StackDir = None,
 ) -> None:
-    """Compare what Stripe has accepted with its summaries; exit code 1 if anything differs without an explanation."""
+    """Compare the units that Stripe has accepted with its summaries; exit code 1 for an unexplained difference."""
     if meter is not None and meter not in BY_NAME:
         raise OpsError(f"there is no meter {meter}: {', '.join(BY_NAME)}")
     now = int(time.time())
@@ -81,7 +81,7 @@ def reconcile(
 
 @app.command()
 def parked(*, as_json_: AsJson = False, directory: StackDir = None) -> None:
-    """Show the rows that wait for a person, those that wait longest first."""
+    """Show the rows that wait for a person, the oldest first."""
     rows, now_ms = asyncio.run(_read_parked(directory)), time.time_ns() // 1_000_000
     if as_json_:
         typer.echo(json.dumps([as_json(row, now_ms) for row in rows], indent=2))

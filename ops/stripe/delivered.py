@@ -1,4 +1,4 @@
-"""Delivered rows, found again in the push log: Redis keeps sums of them only."""
+"""Finds delivered rows in the push log: Redis keeps only their sums."""
 
 from collections.abc import Iterator
 
@@ -11,17 +11,17 @@ from ops.logs.reader import Bounds, LogReader
 
 
 def find_rows(reader: LogReader, topic: str, shard: int, held: Bounds, wanted: Wanted) -> dict[str, LoggedRow]:
-    """The wanted rows among some records of a shard's push log, by identifier.
+    """Returns the wanted rows in a stretch of a shard's push log, by identifier.
 
     Args:
-        reader: of the log.
+        reader: reads the log.
         topic: the push log.
         shard: its partition.
-        held: from which record to which.
-        wanted: which rows; rows that lost a race are among them, and are never delivered.
+        held: the offsets of the stretch.
+        wanted: selects rows. Rows that lost a race are among them; they are never delivered.
 
     Raises:
-        OpsError: Kafka does not answer, or a record has no known meaning.
+        OpsError: Kafka does not answer, or a record can't be decoded.
     """
     fold, delivered = DeliveryFold(wanted), dict[str, LoggedRow]()
     for record, append_ms in _records(reader, topic, shard, held):

@@ -1,4 +1,4 @@
-"""What orders are given with: every shard, the push log, and Stripe's summaries."""
+"""The servers behind an order: the shards in Redis, the push log in Kafka, and Stripe's summaries."""
 
 import asyncio
 import time
@@ -36,12 +36,12 @@ from stripe_sync.stripe_api.client import make_client
 from stripe_sync.stripe_api.meter_ids import KnownMeterIds, summing_ids
 from stripe_sync.stripe_api.summaries import StripeSummaries
 
-PATIENCE_SECONDS = 30.0
-LOOK_SECONDS = 0.2
+PATIENCE_SECONDS = 30.0  # seconds without progress of the fold
+LOOK_SECONDS = 0.2  # seconds between two looks
 
 
 class DeskSettings(LedgerSettings, StripeSettings):
-    """What the commands that look after rows are told from outside."""
+    """The settings of the commands that give orders for rows."""
 
     finalization_grace_seconds: int = Field(
         default=StripeSyncSettings.model_fields["finalization_grace_seconds"].default, ge=0
@@ -49,13 +49,13 @@ class DeskSettings(LedgerSettings, StripeSettings):
 
 
 def desk_settings(directory: Path | None, environ: Mapping[str, str]) -> DeskSettings:
-    """The settings of a stack's directory or of the environment."""
+    """Reads the settings from a stack's directory or from the environment."""
     return settings_of(DeskSettings, find_env(directory, environ, KAFKA, STRIPE_KEY))
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One command's. `shards` in order of their numbers."""
+    """Reads state and appends orders for one command. `shards` are in the order of their numbers."""
 
     settings: DeskSettings
     shards: list[Shard]
@@ -63,15 +63,15 @@ class Desk:
 
     @property
     def topic(self) -> str:
-        """The push log."""
+        """Returns the name of the push log."""
         return TopicNames(self.settings.topic_prefix).pushes
 
     def now_ms(self) -> int:
-        """Unix milliseconds."""
+        """Returns the time in Unix milliseconds."""
         return time.time_ns() // 1_000_000
 
     async def facts(self, shard: int, accounts: Collection[str]) -> dict[str, Account]:
-        """The facts of some of a shard's accounts.
+        """Returns some of a shard's accounts, as Redis has them.
 
         Raises:
             OpsError: the shard is being folded.
@@ -82,7 +82,7 @@ class Desk:
             raise _being_folded(shard) from error
 
     def accounts(self) -> dict[str, Account]:
-        """Every account's facts.
+        """Returns all accounts, as Kafka has them.
 
         Raises:
             OpsError: Kafka does not answer.
@@ -92,10 +92,10 @@ class Desk:
         )
 
     async def identity(self, shard: int) -> StripeIdentity:
-        """Whom the shard's rows are for.
+        """Returns the Stripe identity that the shard's rows are for.
 
         Raises:
-            OpsError: nothing was ever prepared, or for another mode than the key's.
+            OpsError: no row was ever prepared, or the rows are for another mode (live or test) than the key's.
         """
         known = (await read_state(self.shards[shard])).identity
         if known is None:
@@ -109,17 +109,17 @@ class Desk:
         return identity
 
     async def check_mode(self) -> None:
-        """Refuses a key of another mode than the push log's.
+        """Refuses a key of another mode (live or test) than the push log's.
 
         Raises:
-            OpsError: see above.
+            OpsError: the modes differ.
         """
         for shard in self.shards:
             if (await read_state(shard)).identity is not None:
                 await self.identity(shard.number)
 
     async def accepted(self, row: Row, shard: int) -> int:
-        """What Stripe has accepted in the row's minute.
+        """Returns the units that Stripe has accepted in the row's minute, by our own sums.
 
         Raises:
             OpsError: the push log is being folded.
@@ -132,11 +132,11 @@ class Desk:
         return read.units[Lane(row.customer, row.meter)].get(minute, 0)
 
     async def stripe(self) -> tuple[stripe.StripeClient, dict[str, tuple[str, ...]]]:
-        """A client, and the ids of Stripe's meters by name.
+        """Returns a client, and the ids of Stripe's meters by name.
 
         Raises:
-            OpsError: there is no key.
-            stripe.StripeError: Stripe does not show its meters.
+            OpsError: no Stripe key is set.
+            stripe.StripeError: Stripe does not list its meters.
         """
         if not self.settings.stripe_api_key.get_secret_value():
             raise OpsError(f"{STRIPE_KEY} is not set: Stripe's summaries must be asked")
@@ -144,20 +144,20 @@ class Desk:
         return client, await summing_ids(client)
 
     async def asking(self) -> "Asking":
-        """Stripe's summaries.
+        """Returns access to Stripe's summaries.
 
         Raises:
-            OpsError: there is no key.
-            stripe.StripeError: Stripe does not show its meters.
+            OpsError: no Stripe key is set.
+            stripe.StripeError: Stripe does not list its meters.
         """
         client, meters = await self.stripe()
         return Asking(StripeSummaries(client, KnownMeterIds(meters)), frozenset(meters))
 
     async def order(self, shard: int, orders: Sequence[PushRecord]) -> None:
-        """Appends orders, acknowledged by every in-sync replica, and returns once they are folded.
+        """Appends orders, waits until all in-sync replicas have them, and returns once they are folded.
 
         Raises:
-            OpsError: Kafka did not take them, or nobody folds them.
+            OpsError: Kafka did not take the orders, or no Stripe worker folds them.
         """
         with UsagePublisher(self.settings) as publisher:
             key = str(shard).encode()
@@ -177,17 +177,17 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What Stripe says it has. `meters`: the names of those that it knows."""
+    """Asks Stripe's summaries. `meters` are the names of the meters that Stripe knows."""
 
     summaries: StripeSummaries
     meters: Collection[str]
 
     async def held(self, row: Row) -> int:
-        """What Stripe's summary says of the row's minute; nothing of a customer that Stripe does not know.
+        """Returns the units in Stripe's summary of the row's minute; 0 for a customer that Stripe does not know.
 
         Raises:
-            OpsError: there is no such meter.
-            stripe.StripeError: Stripe can't tell.
+            OpsError: Stripe has no such meter.
+            stripe.StripeError: Stripe does not answer, or refuses.
         """
         if row.meter not in self.meters:
             raise OpsError(f"Stripe has no meter {row.meter}: billing stripe setup makes it")
@@ -201,7 +201,7 @@ class Asking:
 
 @asynccontextmanager
 async def open_desk(settings: DeskSettings) -> AsyncIterator[Desk]:
-    """A desk, while the context lasts.
+    """Yields a desk; closes its connections at the end of the context.
 
     Raises:
         OpsError: Kafka does not answer.

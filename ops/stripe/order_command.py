@@ -1,4 +1,4 @@
-"""`billing stripe park`, `retry`, `reissue`, `write-off`: what a person wants done with rows, one or many."""
+"""`billing stripe park`, `retry`, `reissue`, `write-off`: a person's orders for one row or many."""
 
 import asyncio
 import os
@@ -28,11 +28,9 @@ from ops.stripe.run_many import BulkOutcome, Clerk, chosen_rows, plan_reissues
 from ops.stripe.text import amount, counted, left_text, planned_text
 from runtime.exit_codes import DONE, NEEDS_A_PERSON
 
-Identifier = Annotated[str, typer.Argument(help="The row's identifier, or as much of its beginning as tells it apart.")]
-OneOrNone = Annotated[
-    str | None, typer.Argument(help="The row's identifier, or as much of its beginning as tells it apart.")
-]
-Why = Annotated[str, typer.Option(help="For whoever asks later; it is kept in the push log.")]
+Identifier = Annotated[str, typer.Argument(help="The row's identifier, or a beginning that no other row has.")]
+OneOrNone = Annotated[str | None, typer.Argument(help="The row's identifier, or a beginning that no other row has.")]
+Why = Annotated[str, typer.Option(help="The reason, kept in the push log.")]
 Who = Annotated[str | None, typer.Option(help="Who orders it; default: you.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 Reasons = Annotated[list[ParkReason] | None, typer.Option("--reason", help="All rows parked for it; may be repeated.")]
@@ -43,7 +41,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be
 
 
 def park(identifier: Identifier, *, why: Why, who: Who = None, directory: StackDir = None) -> None:
-    """Park a delivered row that Stripe's summary lacks, from 3 hours after its delivery on."""
+    """Park a delivered row that is missing in Stripe's summary; allowed 3 hours after its delivery."""
     signed = _signed(who, why)
     _one(directory, lambda desk: run.park(desk, identifier, signed))
 
@@ -89,7 +87,7 @@ def reissue(  # noqa: PLR0913 - its options
     who: Who = None,
     directory: StackDir = None,
 ) -> None:
-    """Replace parked rows that Stripe does not have, from 3 hours after their parking on."""
+    """Replace parked rows that Stripe does not have; allowed 3 hours after they were parked."""
     change = Change(customer, None if timestamp is None else parse_time("--timestamp", timestamp), now)
     signed, choice = _signed(who, why), _choice(identifier, reason, meter, account, everything=everything)
     if choice.identifier is not None and not dry_run:
@@ -139,7 +137,7 @@ ORDERS: dict[str, Callable[..., None]] = {"park": park, "retry": retry, "reissue
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What becomes of rows, in words; and what is asked before."""
+    """The order in words, and the question before it; None: no question."""
 
     what: str
     dry_run: bool

@@ -1,4 +1,4 @@
-"""The parked rows of all shards, by identifier."""
+"""Reads the parked rows of all shards, and finds one by its identifier."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ class ParkedRow(NamedTuple):
 
 
 async def parked_rows(shards: Sequence[Shard]) -> list[ParkedRow]:
-    """All of them, those that wait longest first."""
+    """Returns all parked rows, the oldest first."""
     found = [
         ParkedRow(shard.number, identifier, entry)
         for shard in shards
@@ -30,10 +30,10 @@ async def parked_rows(shards: Sequence[Shard]) -> list[ParkedRow]:
 
 
 def one_of(identifiers: Mapping[str, Any], text: str) -> str | None:
-    """The one identifier that begins with `text`; None if none does.
+    """Returns the only identifier that begins with `text`; None if none does.
 
     Raises:
-        OpsError: several do.
+        OpsError: several identifiers begin with it.
     """
     found = [identifier for identifier in identifiers if identifier.startswith(text)] if text else []
     if len(found) > 1:

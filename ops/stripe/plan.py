@@ -1,6 +1,7 @@
-"""Which rows are meant, when an order makes sense, and what to do instead: decided before anything is appended.
+"""Decides which rows an order is for, and whether it makes sense, before anything is appended. Pure.
 
-The fold of the push log is what refuses (`metering/push_fold.py`); here a person is told why it would.
+The fold of the push log has the final word (`metering/push_fold.py`). The checks here explain in advance why it would
+refuse an order, and what to do instead.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +27,10 @@ Step = TypeVar("Step")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a reissue changes; None stays. `now`: the timestamp becomes the current period's start."""
+    """The changes of a reissue; None changes nothing. `now`: the timestamp becomes the current period's start.
+
+    `timestamp` is in Unix seconds.
+    """
 
     customer: str | None = None
     timestamp: int | None = None
@@ -35,7 +39,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which parked rows are meant: one, by the beginning of its identifier; those that pass every filter; or all."""
+    """Selects parked rows: one, by the beginning of its identifier; all that pass every filter; or all."""
 
     identifier: str | None = None
     reasons: frozenset[ParkReason] = frozenset()
@@ -44,10 +48,10 @@ class Choice:
     everything: bool = False
 
     def check(self) -> None:
-        """Refuses a choice that can be understood in two ways, or in none.
+        """Refuses a choice that selects nothing, or in two ways at once.
 
         Raises:
-            OpsError: what to write instead.
+            OpsError: the message says what to write instead.
         """
         filtered = bool(self.reasons or self.meters or self.accounts)
         if (self.identifier is not None) + filtered + self.everything != 1:
@@ -58,7 +62,7 @@ class Choice:
             raise OpsError(f"there is no meter {', '.join(sorted(unknown))}: {', '.join(BY_NAME)}")
 
     def takes(self, entry: Parked) -> bool:
-        """Whether the filters let a row through."""
+        """Returns whether a row passes the filters."""
         return (
             (not self.reasons or entry.reason in self.reasons)
             and (not self.meters or entry.row.meter in self.meters)
@@ -68,14 +72,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Plan(Generic[Step]):
-    """What is to be ordered: rows, each with what it takes; and rows that are left, each with why."""
+    """The rows to order (`steps`), with the data for their orders; and the rows `left` out, with the reasons."""
 
     steps: list[tuple[ParkedRow, Step]]
     left: list[tuple[ParkedRow, str]]
 
 
 def plan_each(rows: Sequence[ParkedRow], judge: Callable[[ParkedRow], Step]) -> Plan[Step]:
-    """Judges row by row: one that can't be ordered now is left, and holds no other up."""
+    """Judges row by row. A row that can't be ordered now is left out, and does not stop the others."""
     plan: Plan[Step] = Plan([], [])
     for row in rows:
         try:
@@ -89,14 +93,14 @@ def check_retry(entry: Parked, now_ms: int) -> None:
     """Refuses a retry that the fold would ignore.
 
     Raises:
-        OpsError: too early.
+        OpsError: it is too early.
     """
     if not may_retry(entry, now_ms):
         check_quiet(entry.parked_ms, now_ms, "parked")
 
 
 def by_customer(accounts: Mapping[str, Account]) -> dict[str, dict[str, Account]]:
-    """Who claims which Stripe customer."""
+    """Returns the accounts that claim a Stripe customer, by customer and name."""
     claims = dict[str, dict[str, Account]]()
     for name, facts in accounts.items():
         if facts.customer is not None:
@@ -107,12 +111,14 @@ def by_customer(accounts: Mapping[str, Account]) -> dict[str, dict[str, Account]
 def next_round(
     waiting: Sequence[tuple[ParkedRow, Row]], held: Mapping[str, str], most: int
 ) -> list[tuple[ParkedRow, Row]]:
-    """Which rows may take others' places at once: one in a minute of a customer and meter, where no third row is.
+    """Selects the replacements that may be ordered at once.
+
+    A minute of a customer and meter takes only one new row, and only if no third row holds that minute.
 
     Args:
-        waiting: parked rows, each with the one that is to take its place.
-        held: which row holds a minute.
-        most: of one round.
+        waiting: pairs of a parked row and its replacement.
+        held: the identifiers of the rows that hold a minute, by minute key.
+        most: the most replacements in one round.
     """
     chosen, minutes = list[tuple[ParkedRow, Row]](), set[str]()
     for old, new in waiting:
@@ -126,10 +132,10 @@ def next_round(
 
 
 def check_quiet(since_ms: int, now_ms: int, what: str) -> None:
-    """Refuses what comes before Stripe's summaries can be believed.
+    """Refuses an order while Stripe's summaries may still lag behind.
 
     Raises:
-        OpsError: too early.
+        OpsError: it is too early.
     """
     if now_ms - since_ms < QUIET_MS:
         until = from_unix(-(-(since_ms + QUIET_MS) // 1000))
@@ -139,14 +145,14 @@ def check_quiet(since_ms: int, now_ms: int, what: str) -> None:
 
 
 def changed_row(old: Row, change: Change, account: Account, *, now: int, grace: int) -> Row:
-    """The row that is to take the old one's place.
+    """Returns the row that replaces the old one.
 
     Args:
         old: the parked row.
-        change: what becomes of it.
-        account: its account's facts.
-        now: Unix seconds.
-        grace: Stripe's finalisation grace in seconds.
+        change: the changes that the person wants.
+        account: the row's account.
+        now: the time, Unix seconds.
+        grace: Stripe's finalisation grace, seconds.
 
     Raises:
         OpsError: nothing changes, or Stripe would not bill the new row.
@@ -178,10 +184,10 @@ def _is_carried(row: Row, timestamp: int, account: Account) -> bool:
 
 
 def check_sole(accounts: Mapping[str, Account], account: str, customer: str) -> None:
-    """Refuses a customer that another account claims: whose usage it is, nobody could tell.
+    """Refuses a customer that another account claims: its usage would be mixed with the other account's.
 
     Raises:
-        OpsError: it is another account's, or several claim it.
+        OpsError: another account claims the customer.
     """
     others = sorted(name for name, facts in accounts.items() if name != account and facts.customer == customer)
     if others:
@@ -196,11 +202,11 @@ def check_absent(entry: Parked, accepted: int, held: int) -> None:
 
     Args:
         entry: the parked row.
-        accepted: what Stripe has accepted in its minute otherwise.
-        held: what Stripe's summary says.
+        accepted: the units of other rows that Stripe has accepted in its minute.
+        held: the units in Stripe's summary of that minute.
 
     Raises:
-        OpsError: the summary does not show the row absent.
+        OpsError: the summary does not prove that the row is absent.
     """
     found = presence(held, accepted, entry.row.value)
     if found is Presence.ABSENT:
@@ -218,16 +224,16 @@ def check_absent(entry: Parked, accepted: int, held: int) -> None:
 
 
 def check_lacking(row: Row, accepted: int, fresh: int, held: int) -> None:
-    """Refuses to park a row that Stripe's summary has.
+    """Refuses to park a row that Stripe's summary contains.
 
     Args:
         row: the delivered row.
-        accepted: what Stripe has accepted in its minute, the row included.
-        fresh: how much of that less than three hours ago: the summary may not show it yet.
-        held: what Stripe's summary says.
+        accepted: the units that Stripe has accepted in its minute, the row included.
+        fresh: the units of these that were delivered less than three hours ago: the summary may not show them yet.
+        held: the units in Stripe's summary of that minute.
 
     Raises:
-        OpsError: the summary has it, or may have it.
+        OpsError: the summary contains the row, or may contain it.
     """
     if held >= accepted:
         raise OpsError(f"Stripe has the row: its summary says {held}, and {accepted} were accepted in that minute")

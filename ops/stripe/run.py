@@ -1,4 +1,4 @@
-"""Giving an order: find the row, see that it makes sense, append it, and say what came of it."""
+"""Gives one order: finds the row, checks the order, appends it, and returns the result in words."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ from ops.stripe.desk import Desk
 from ops.stripe.parked import SHORT, ParkedRow, one_of, parked_rows
 from ops.stripe.plan import Change, changed_row, check_absent, check_lacking, check_quiet, check_retry, check_sole
 
-EARLY_MS = 3600 * 1000  # a row is prepared after its timestamp, by clocks that need not agree
+EARLY_MS = 3600 * 1000  # milliseconds: a row is prepared after its timestamp, but clocks may disagree
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Who gives an order, and why."""
+    """The person who gives an order, and the reason."""
 
     who: str
     why: str
@@ -39,7 +39,7 @@ async def retry(desk: Desk, text: str, signed: Signed) -> str:
 
 
 async def write_off(desk: Desk, text: str, signed: Signed) -> str:
-    """Gives a parked row up."""
+    """Gives a parked row up: its units are never billed."""
     row = await find_parked(desk, text)
     await desk.order(row.shard, [WriteOffOrder(who=signed.who, why=signed.why, identifier=row.identifier)])
     if await _still_parked(desk, row.shard, row.identifier):
@@ -81,7 +81,7 @@ async def reissue(desk: Desk, text: str, change: Change, signed: Signed) -> str:
 
 
 async def park(desk: Desk, text: str, signed: Signed) -> str:
-    """Takes back that Stripe has a row which its summary lacks."""
+    """Parks a delivered row that is missing in Stripe's summary."""
     known = await parked_rows(desk.shards)
     if one_of({row.identifier: row for row in known}, text) is not None:
         raise OpsError(f"{text} is parked already: billing stripe parked shows it")
@@ -105,10 +105,10 @@ async def park(desk: Desk, text: str, signed: Signed) -> str:
 
 
 async def find_parked(desk: Desk, text: str) -> ParkedRow:
-    """The parked row whose identifier begins so.
+    """Returns the parked row whose identifier begins with `text`.
 
     Raises:
-        OpsError: none does, or several do.
+        OpsError: no parked row does, or several do.
     """
     rows = {row.identifier: row for row in await parked_rows(desk.shards)}
     identifier = one_of(rows, text)
@@ -125,7 +125,7 @@ async def _still_parked(desk: Desk, shard: int, identifier: str) -> Parked | Non
 
 
 async def _check_free(desk: Desk, old: ParkedRow, new: Row) -> None:
-    """The minute that the new row goes to must have no other unresolved row."""
+    """Refuses a new row for a minute that another unresolved row holds."""
     holder = (await read_held(desk.shards[old.shard], [new.minute_key])).get(new.minute_key)
     if holder not in {None, old.identifier}:
         raise OpsError(
@@ -135,7 +135,7 @@ async def _check_free(desk: Desk, old: ParkedRow, new: Row) -> None:
 
 
 def _delivered(desk: Desk, text: str) -> tuple[int, LoggedRow, int]:
-    """The delivered row that is meant, from the whole push log: its shard, the row, its delivery (Unix ms)."""
+    """Finds a delivered row in the whole push log. Returns its shard, the row, and the time of delivery (Unix ms)."""
     found = dict[str, tuple[int, LoggedRow]]()
     for shard, held in desk.reader.bounds(desk.topic).items():
         rows = find_rows(desk.reader, desk.topic, shard, held, lambda _, name: bool(text) and name.startswith(text))
@@ -150,7 +150,7 @@ def _delivered(desk: Desk, text: str) -> tuple[int, LoggedRow, int]:
 
 
 def _fresh(desk: Desk, shard: int, found: Row) -> int:
-    """Units of the row's minute that were delivered too lately for Stripe's summaries."""
+    """Returns the units of the row's minute that were delivered so recently that Stripe's summary may lack them."""
     start = desk.reader.offsets_at(desk.topic, max(0, found.timestamp * 1000 - EARLY_MS))[shard]
     held = desk.reader.bounds(desk.topic)[shard]
     stretch = Bounds(held.end if start is None else max(start, held.earliest), held.end)

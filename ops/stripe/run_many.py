@@ -1,7 +1,7 @@
-"""Giving many orders: some at a time, each folded before the next are given, and what came of them.
+"""Gives many orders: a portion at a time, and the next portion only after the fold of the last one.
 
-A worker looks at all rows in flight again and again: so many are set off at once as it soon settles, and no more. Who
-ends the command in between has lost nothing: what is not ordered stays parked.
+The Stripe worker looks at all rows in flight again and again, so only a limited number is put in flight at once. If a
+person ends the command in between, nothing is lost: rows without an order stay parked.
 """
 
 import asyncio
@@ -40,8 +40,8 @@ from stripe_sync.reconcile.shard import LANES_AT_ONCE
 from stripe_sync.stripe_api.rate import RateShare
 
 AT_ONCE = 500  # orders of one shard
-PATIENCE_SECONDS = 60.0  # without any row in flight being settled
-LOOK_SECONDS = 0.2
+PATIENCE_SECONDS = 60.0  # seconds in which no row in flight is settled
+LOOK_SECONDS = 0.2  # seconds between two looks
 NOT_TAKEN = "the push log's fold refused the order: something came in between"
 
 Item = TypeVar("Item")
@@ -49,7 +49,7 @@ Item = TypeVar("Item")
 
 @dataclass(slots=True)
 class BulkOutcome:
-    """What came of many orders: rows and units that were ordered, rows that were left, by why; what ended it early."""
+    """The result of many orders: `rows` and `units` ordered, rows `left` by reason, and why it `ended` early."""
 
     rows: int = 0
     units: int = 0
@@ -57,13 +57,13 @@ class BulkOutcome:
     ended: str | None = None
 
     def took(self, row: Row) -> None:
-        """One more was ordered."""
+        """Adds a row that was ordered."""
         self.rows += 1
         self.units += row.value
 
 
 class Clerk:
-    """Gives one command's orders; tells `progress` of how many rows something has become."""
+    """Gives the orders of one command; `progress` takes the number of rows that are done."""
 
     def __init__(self, desk: Desk, signed: Signed, progress: Callable[[int], None]) -> None:
         self._desk = desk
@@ -90,7 +90,7 @@ class Clerk:
             await self._account_for(shard, some)
 
     async def reissue(self, steps: Sequence[tuple[ParkedRow, Row]]) -> None:
-        """Replaces the rows, each by the one beside it, once Stripe's summary shows that it is not there."""
+        """Replaces the first row of every pair by the second, if Stripe's summary shows that the first is absent."""
         asking = await self._desk.asking()
         for shard, some in groupby(sorted(steps, key=lambda step: step[0].shard), lambda step: step[0].shard):
             waiting = list(some)
@@ -155,7 +155,7 @@ class Clerk:
         return without is not None
 
     async def _account_for(self, shard: int, rows: Sequence[ParkedRow]) -> None:
-        """Counts what was ordered: as it was is what the fold has refused."""
+        """Counts the ordered rows. If a row is still parked without a change, the fold has refused its order."""
         parked = await read_parked(self._desk.shards[shard], [row.identifier for row in rows])
         for row in rows:
             again = parked.get(row.identifier)
@@ -177,7 +177,7 @@ class Clerk:
         return (await read_status(self._desk.shards[shard])).in_flight
 
     async def _room(self, shard: int, most: int) -> bool:
-        """Waits until fewer rows are in flight; False if that comes to nothing."""
+        """Waits until fewer than `most` rows are in flight; returns False if no row is settled for a minute."""
         deadline, before = time.monotonic() + PATIENCE_SECONDS, None
         while (in_flight := await self._in_flight(shard)) >= most:
             self._progress(self._done)
@@ -194,7 +194,7 @@ class Clerk:
 
 
 async def chosen_rows(desk: Desk, choice: Choice) -> list[ParkedRow]:
-    """The parked rows that are meant.
+    """Returns the parked rows that the choice selects.
 
     Raises:
         OpsError: no row has the identifier.
@@ -205,7 +205,7 @@ async def chosen_rows(desk: Desk, choice: Choice) -> list[ParkedRow]:
 
 
 async def plan_reissues(desk: Desk, rows: Sequence[ParkedRow], change: Change) -> Plan[Row]:
-    """What is to take the rows' places, as far as that can be decided without asking Stripe.
+    """Plans the replacements, as far as possible without asking Stripe.
 
     Raises:
         OpsError: a shard is being folded, or Kafka does not answer.
@@ -225,7 +225,7 @@ async def plan_reissues(desk: Desk, rows: Sequence[ParkedRow], change: Change) -
 
 
 def _portions(rows: Sequence[ParkedRow]) -> Iterator[tuple[int, list[ParkedRow]]]:
-    """Shard by shard, so many at once."""
+    """Yields the rows shard by shard, at most `AT_ONCE` at a time."""
     for shard, some in groupby(sorted(rows, key=lambda row: row.shard), lambda row: row.shard):
         of_shard = list(some)
         for first in range(0, len(of_shard), AT_ONCE):

@@ -1,4 +1,4 @@
-"""What is shown of parked rows, and of what was ordered."""
+"""Shows parked rows and the results of orders."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,13 +9,13 @@ from ops.console.safe_text import visible
 from ops.stripe.parked import SHORT, ParkedRow
 from ops.stripe.plan import Plan, Step
 
-DETAIL_WIDTH = 60
-MOST_WHYS = 10  # rows differ in the moment from which on they may be ordered
+DETAIL_WIDTH = 60  # characters
+MOST_WHYS = 10  # reasons: there may be many, as some name the time from which a row may be ordered
 HEADER = ("IDENTIFIER", "ACCOUNT", "CUSTOMER", "METER", "UNITS", "FOR", "REASON", "DETAIL", "PARKED FOR")
 
 
 def cells(row: ParkedRow, now_ms: int) -> tuple[str, ...]:
-    """The row as `HEADER` names its parts."""
+    """Returns the row's cells in the order of `HEADER`."""
     entry = row.entry
     return (
         row.identifier[:SHORT],
@@ -31,7 +31,7 @@ def cells(row: ParkedRow, now_ms: int) -> tuple[str, ...]:
 
 
 def as_json(row: ParkedRow, now_ms: int) -> dict[str, Any]:
-    """The same for programs; moments in Unix seconds."""
+    """Returns the row as JSON; times are Unix seconds."""
     entry = row.entry
     return {
         "identifier": row.identifier,
@@ -51,7 +51,7 @@ def as_json(row: ParkedRow, now_ms: int) -> dict[str, Any]:
 
 
 def age(milliseconds: int) -> str:
-    """A length of time in its two largest units."""
+    """Returns a duration in its two largest units."""
     minutes = max(0, milliseconds) // 60_000
     days, hours = minutes // 1440, minutes // 60 % 24
     if days:
@@ -60,7 +60,7 @@ def age(milliseconds: int) -> str:
 
 
 def counted(rows: Iterable[ParkedRow]) -> str:
-    """How many rows and units, and for which reasons they are parked."""
+    """Returns the number of rows and units, and the reasons for which they are parked."""
     found = list(rows)
     reasons = Counter(row.entry.reason.value for row in found)
     named = ", ".join(f"{number} {reason}" for reason, number in reasons.most_common())
@@ -68,18 +68,18 @@ def counted(rows: Iterable[ParkedRow]) -> str:
 
 
 def amount(rows: int, units: int) -> str:
-    """So many rows and units."""
+    """Returns the numbers as text."""
     return f"{rows} row{'' if rows == 1 else 's'}, {units} units"
 
 
 def planned_text(what: str, plan: Plan[Step]) -> Iterator[str]:
-    """What would be ordered; and what would be left, by why."""
+    """Yields the lines for the rows that would be ordered, and for those left out, by reason."""
     yield f"would be {what}: {counted(row for row, _ in plan.steps)}"
     yield from left_text(Counter(why for _, why in plan.left), "would be left")
 
 
 def left_text(left: Mapping[str, int], what: str = "left") -> Iterator[str]:
-    """What was not ordered, by why; the most common first."""
+    """Yields a line for every reason not to order rows, the most common first."""
     whys = Counter(left).most_common()
     for why, rows in whys[:MOST_WHYS]:
         yield f"{what}: {rows} row{'' if rows == 1 else 's'}: {visible(why)}"

@@ -1,4 +1,4 @@
-"""Two complete copies of the state compared with each other, without reading the log."""
+"""Compares two complete copies of the state with each other, without reading the log."""
 
 import asyncio
 import time
@@ -11,15 +11,15 @@ from ops.logs.reader import Bounds, LogReader
 from ops.verify.against_log import CannotTellError, CounterKey, LogVerdict, Progress, counter_keys, usage_fence
 from ops.verify.differences import VerifyScope, first_comparable_hour
 
-MEET_SECONDS = 30.0  # for two copies to stand at the same fence at one of many looks
-LOOK_SECONDS = 0.01
-MOST_LOOKS = 100  # that are kept of each copy: a copy that is further behind than that is not comparable beside traffic
+MEET_SECONDS = 30.0  # seconds in which both copies must be seen at the same fence
+LOOK_SECONDS = 0.01  # seconds between two looks
+MOST_LOOKS = 100  # looks kept of a copy: one that is further behind can't be compared beside traffic
 
 
 class CopyComparison:
-    """Compares one shard of two copies: each part of it at a fence where both were seen.
+    """Compares one shard of two copies, part by part, at a fence where both copies were seen.
 
-    What the verdict calls expected is what the other copy has.
+    The expected counts in the verdict are those of the other copy.
     """
 
     def __init__(self, shards: tuple[Shard, Shard], reader: LogReader, topic: str) -> None:
@@ -29,7 +29,7 @@ class CopyComparison:
         self._topic = topic
 
     async def run(self, account: str | None, progress: Progress) -> LogVerdict:
-        """The verdict, on all accounts of the shard or on one.
+        """Returns the verdict on all accounts of the shard, or on one.
 
         Raises:
             CannotTellError: a copy has no state, or the two never stood at the same fence.
@@ -65,10 +65,10 @@ class CopyComparison:
         verdict.counters += len(keys)
 
     async def _meet(self, keys: Sequence[CounterKey]) -> tuple[Counters, Counters]:
-        """The same counters of both copies at the same fence.
+        """Returns the same counters of both copies at the same fence.
 
-        The reads need not be simultaneous: what a shard holds is a function of its fence. So the looks at one copy are
-        kept until the other one is seen where one of them was.
+        The reads need not be simultaneous: the contents of a shard depend only on its fence. So the looks at one copy
+        are kept until the other copy is seen at the same fence.
         """
         looks: tuple[dict[int, Counters], dict[int, Counters]] = ({}, {})
         deadline = time.monotonic() + MEET_SECONDS

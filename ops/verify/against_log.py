@@ -1,7 +1,7 @@
-"""A shard compared with what the usage log says: exactly, and beside live traffic.
+"""Compares a shard with the usage log: exactly, and beside live traffic.
 
-Every read of Redis brings the fence at which it was made, and the recount goes on to that very fence before the two
-are compared: nothing has to stand still.
+Every read of Redis returns the fence at which it was made. The recount then goes on to that same fence before the two
+are compared, so that no traffic has to stop.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,14 +22,14 @@ Progress = Callable[[str], None]
 
 
 class CannotTellError(OpsError):
-    """There is nothing to compare, or it changed meanwhile."""
+    """The shard can't be compared: it has no state, its log does not match, or it was cleared meanwhile."""
 
 
 @dataclass(slots=True)
 class LogVerdict:
-    """What the comparison of one shard found. `fence` is where it began; `from_hour` the oldest bucket compared.
+    """The result of comparing one shard. `fence`: the shard's fence at the start; `from_hour`: the oldest bucket.
 
-    `conservation`: what the log says and what the shard says; None where retention has cut the log's head.
+    `conservation`: the sums of the log and of the shard; None if retention has cut the log's head.
     """
 
     shard: int
@@ -43,7 +43,7 @@ class LogVerdict:
 
     @property
     def equal(self) -> bool:
-        """True if nothing differs."""
+        """Returns whether nothing differs."""
         return not self.differences and (self.conservation is None or self.conservation[0] == self.conservation[1])
 
 
@@ -53,7 +53,7 @@ class ShardVerification:
     def __init__(
         self, shard: Shard, reader: LogReader, topic: str, partitions: int, orders: Sequence[QuarantineOrder]
     ) -> None:
-        """`orders`: what of the shard's log is to be passed by."""
+        """`orders`: the orders to pass offsets of the shard's log by."""
         self._shard = shard
         self._reader = reader
         self._topic = topic
@@ -62,10 +62,10 @@ class ShardVerification:
         self._position = 0
 
     async def run(self, account: str | None, progress: Progress) -> LogVerdict:
-        """The verdict, on all accounts of the shard or on one.
+        """Returns the verdict on all accounts of the shard, or on one.
 
         Raises:
-            CannotTellError: the shard has no state, another one than its log, or lost it meanwhile.
+            CannotTellError: the shard has no state, its state is not from this log, or it was cleared meanwhile.
         """
         state = await read_state(self._shard)
         fence = usage_fence(self._shard.number, state)
@@ -86,7 +86,7 @@ class ShardVerification:
         return verdict
 
     async def _fold(self, fence: int, progress: Progress = lambda _: None) -> int | None:
-        """Goes on to a fence; gives the first record's append time."""
+        """Counts on to a fence. Returns the first record's append time (Unix ms); None if there was no record."""
         first_ms = None
         start, take = self._position, self._recount.take
         for records in self._records(start, fence):
@@ -100,7 +100,7 @@ class ShardVerification:
         return first_ms
 
     def _records(self, start: int, end: int) -> Iterator[list[LogRecord]]:
-        """What of [start, end) is counted; in between the recount passes by what is ordered to be passed by."""
+        """Yields the records of [start, end) to count; tells the recount of offsets that an order passes by."""
         for stretch in stretches(self._orders, start, end):
             if stretch.order is not None:
                 self._recount.pass_by(stretch.end - stretch.start)
@@ -125,7 +125,7 @@ class ShardVerification:
         verdict.counters += len(keys)
 
     async def _read(self, before: ShardState, names: list[str]) -> Counters:
-        """Reads counters, then counts on to where the shard stood at that moment."""
+        """Reads counters, then counts on to the fence that the shard had at that moment."""
         found = await read_counters(self._shard, names)
         fence = usage_fence(self._shard.number, found.state)
         if found.state.incarnation != before.incarnation or fence < self._position:
@@ -142,7 +142,7 @@ class ShardVerification:
 
 @dataclass(frozen=True, slots=True)
 class CounterKey:
-    """Whose counters a key holds: an account's, of a day since the epoch or else of a month (yyyymm)."""
+    """The account of a key's counters, and their day (days since the epoch) or else their month (yyyymm)."""
 
     account: str
     day: int | None = None
@@ -150,7 +150,7 @@ class CounterKey:
 
 
 async def counter_keys(shard: Shard, account: str | None) -> dict[str, CounterKey]:
-    """The keys that hold a shard's counters, or one account's."""
+    """Returns the keys of a shard's counters, or of one account's."""
     of = "" if account is None else f"{account}:"
     found: dict[str, CounterKey] = {}
     async for names in scan_keys(shard, f"u:{of}"):
@@ -161,17 +161,17 @@ async def counter_keys(shard: Shard, account: str | None) -> dict[str, CounterKe
 
 
 def _split(names: Iterable[str]) -> Iterable[tuple[str, str, str]]:
-    """Each key with its account and what follows it; an account may have colons."""
+    """Yields the keys with their account and the part behind it; an account may contain colons."""
     for name in names:
         account, _, last = name.partition("}")[2][2:].rpartition(":")
         yield name, account, last
 
 
 def usage_fence(shard: int, state: ShardState) -> int:
-    """Where a shard stands.
+    """Returns a shard's fence of the usage log.
 
     Raises:
-        CannotTellError: it has no state.
+        CannotTellError: the shard has no state.
     """
     fence = state.fences.get(Log.USAGE)
     if fence is None:
@@ -180,7 +180,7 @@ def usage_fence(shard: int, state: ShardState) -> int:
 
 
 def check_bounds(shard: int, fence: int, bounds: Bounds) -> None:
-    """Refuses a log that the state is not from.
+    """Refuses a log that the state can't be from.
 
     Raises:
         CannotTellError: the log does not reach the fence.

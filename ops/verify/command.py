@@ -1,4 +1,4 @@
-"""`billing verify`: the independent recount."""
+"""`billing verify`: counts the usage log again, independently, and compares with Redis."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from runtime.exit_codes import CANNOT_TELL, DONE, NEEDS_A_PERSON
 from runtime.failing import explain, say
 from runtime.topics import TopicNames
 
-MOST_LINES = 100  # of differences, for a person; --json has them all
+MOST_LINES = 100  # differences in the table; --json shows all
 
 app = typer.Typer(add_completion=False)
 

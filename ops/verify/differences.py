@@ -1,4 +1,4 @@
-"""What two counts of the same records do not agree on."""
+"""Finds the differences between two counts of the same records. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from metering.span import DAY_HOURS, MONTH_DAYS
 
 @dataclass(frozen=True, slots=True, order=True)
 class CountDifference:
-    """One counter. `place` is a bucket's start, or a day; both as RFC 3339 writes them."""
+    """A counter that differs. `place` is a bucket's start or a day, in RFC 3339."""
 
     shard: int
     account: str
@@ -23,12 +23,13 @@ class CountDifference:
 
 
 def first_comparable_hour(earliest: int, first_append_ms: int | None, high_ms: int) -> int:
-    """The oldest bucket that a log still tells whole; counters of older ones may differ legally.
+    """Returns the oldest bucket (hours since 1970) whose events are all in the log; older counters may differ.
 
-    Whatever has cut the log, retention or a person, was at most at its first record, and that is all that is relied on.
+    The log may have been cut by retention or by a person. Either way, the cut is not behind the log's first record; the
+    result relies on nothing else.
 
     Args:
-        earliest: the log's earliest offset; above 0, retention has cut its head.
+        earliest: the log's earliest offset; above 0, its head was cut.
         first_append_ms: the append time of its first record, None for an empty log.
         high_ms: the highest append time that was folded.
     """
@@ -41,7 +42,7 @@ def first_comparable_hour(earliest: int, first_append_ms: int | None, high_ms: i
 
 @dataclass(frozen=True, slots=True)
 class VerifyScope:
-    """What is compared: counters of one shard, of buckets from `from_hour` on."""
+    """The scope of a comparison: the counters of one shard, of buckets from `from_hour` on."""
 
     shard: int
     from_hour: int

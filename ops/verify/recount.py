@@ -1,8 +1,8 @@
-"""The usage log counted once more, in memory: what Redis must hold, found by other means than the aggregator's.
+"""Counts the usage log once more, in memory, by other means than the aggregator's: so Redis can be checked.
 
-Shared with the aggregator is the domain's meaning of one record (`read_event`, the dedupe window, the partition of an
-account). Everything else is done anew, record by record: identities are compared whole instead of by 64 bits, and
-nothing is batched, grouped or corrected.
+The recount shares with the aggregator only the domain's meaning of one record (`read_event`, the dedupe window, an
+account's partition). Everything else is done anew, record by record: it compares 128 bits of an identity instead of 64,
+and it batches, groups and corrects nothing.
 """
 
 from collections import defaultdict
@@ -21,13 +21,13 @@ from metering.reject import Reject
 from metering.span import DAY_HOURS, MONTH_DAYS, month_and_day
 from metering.usage_event import UsageEvent
 
-MOST_EXAMPLES = 10
+MOST_EXAMPLES = 10  # conflicts that are shown
 _PAYLOAD_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A record whose identity had been counted with another payload: one of the two is wrong, and was not counted."""
+    """A duplicate whose payload differs from the counted event's: one of the two is wrong. The first one counts."""
 
     source: str
     event_id: str
@@ -37,7 +37,7 @@ class Conflict:
 
 @dataclass(slots=True)
 class Recount:
-    """One partition's count. An identity takes some 150 bytes until its shard is done."""
+    """The count of one partition. An identity takes some 150 bytes of memory until its shard is done."""
 
     partition: int
     partitions: int
@@ -51,7 +51,7 @@ class Recount:
     conflicts: int = 0
     examples: list[Conflict] = field(default_factory=list)
     hours: defaultdict[tuple[str, int], dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
-    """(account, day since the epoch) → meter * 24 + hour → units, as the hours' hashes have them."""
+    """(account, day since the epoch) → meter * 24 + hour → units, as in the hashes of the hours."""
 
     _days_of: defaultdict[tuple[str, str], set[int]] = field(default_factory=lambda: defaultdict(set))
     _seen: dict[bytes, int] = field(default_factory=dict)
@@ -72,16 +72,16 @@ class Recount:
             self._count(event)
 
     def pass_by(self, offsets: int) -> None:
-        """So many offsets follow that a person has ordered to be passed by."""
+        """Counts `offsets` that a person has ordered to pass by."""
         self.read += offsets
         self.quarantined += offsets
 
     def conservation(self) -> Conservation:
-        """The records so far by their fate."""
+        """Returns the number of records so far by fate."""
         return Conservation(self.read, self.counted, self.duplicate, self.dead, self.rerouted, self.quarantined)
 
     def days(self, account: str, month: str) -> Mapping[int, int]:
-        """Meter * 31 + day of the month - 1 → units, as the month's hash has them."""
+        """Returns units by meter * 31 + day of the month - 1, as in the hash of the month."""
         totals: defaultdict[int, int] = defaultdict(int)
         for day in self._days_of.get((account, month), ()):
             day_of_month = month_and_day(day)[1]
@@ -90,7 +90,7 @@ class Recount:
         return totals
 
     def months(self) -> set[tuple[str, str]]:
-        """Every (account, yyyymm) with units."""
+        """Returns every (account, yyyymm) with units."""
         return set(self._days_of)
 
     def _is_known(self, record: LogRecord, event: UsageEvent) -> bool:
@@ -121,6 +121,6 @@ class Recount:
 
 
 def _payload(event: UsageEvent) -> int:
-    """64 bits of what an identity leaves open: when and how much."""
+    """Returns 64 bits of a hash of the payload: the time and the quantity."""
     text = f"{event.time} {event.quantity}"
     return int.from_bytes(blake2b(text.encode(), digest_size=_PAYLOAD_BITS // 8).digest(), "big")

@@ -31,7 +31,7 @@ class Reader(Process):
     async def _look(self, reader: UsageReader, account: str) -> None:
         before = self.world.shown.usage(account)
         totals = await reader.current(account)
-        kept: Any = reader._questions._kept
+        kept: Any = reader._queries._kept
         self.world.shown.saw_usage(account, kept[account].span, totals.units, before)
 
     async def _sign_in(self) -> None:

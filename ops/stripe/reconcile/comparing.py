@@ -1,4 +1,4 @@
-"""All that Stripe has accepted against its summaries: per customer, meter and minute, over all shards."""
+"""Compares the units that Stripe has accepted with its summaries: by customer, meter and minute, over all shards."""
 
 import asyncio
 from collections import defaultdict
@@ -21,12 +21,12 @@ from stripe_sync.reconcile.lane import LaneComparison
 from stripe_sync.reconcile.shard import LANES_AT_ONCE, ask
 
 Slots = dict[Lane, dict[int, Slot]]
-PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0)  # seconds before each further look: a limit or an outage of Stripe's may pass
+PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0)  # seconds before the further looks: a rate limit or outage of Stripe may pass
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is compared: [start, end), whole UTC hours in Unix seconds; None for every customer, every meter."""
+    """The scope of a comparison: [start, end), whole UTC hours in Unix seconds; None: all customers, all meters."""
 
     start: int
     end: int
@@ -34,7 +34,7 @@ class Scope:
     meter: str | None = None
 
     def narrowed(self, slots: Slots) -> Slots:
-        """What of the slots is in it."""
+        """Returns the slots within the scope."""
         return {
             lane: {at: slot for at, slot in minutes.items() if self.start <= at < self.end}
             for lane, minutes in slots.items()
@@ -44,7 +44,7 @@ class Scope:
 
 @dataclass(slots=True)
 class Reconciled:
-    """What was found. `silent`: what Stripe did not answer; `rows`: delivered rows where units are missing."""
+    """The result. `silent`: questions that Stripe did not answer; `rows`: delivered rows where units are missing."""
 
     scope: Scope
     lanes: int = 0
@@ -55,20 +55,20 @@ class Reconciled:
 
     @property
     def unexplained(self) -> list[Difference]:
-        """What a person must look at."""
+        """Returns the differences that a person must look at."""
         return [each for each in self.differences if not each.explained]
 
     @property
     def equal(self) -> bool:
-        """Whether everything was compared, and every difference has an explanation."""
+        """Returns whether everything was compared and all differences are explained."""
         return not (self.unexplained or self.silent)
 
 
 class Reconciliation:
-    """Compares account by account, beside live traffic; what nothing explains is looked at a second time.
+    """Compares account by account, beside live traffic, and looks at unexplained differences a second time.
 
-    Then all accounts that a customer ever belonged to are taken together: one account's surplus is another's usage.
-    What changed while Stripe was asked is explained as well, and what Stripe did not answer is asked again.
+    The second look takes together all accounts that a customer ever belonged to: the surplus of one may be the usage
+    of another. A change during Stripe's answer is an explanation too. Questions without an answer are asked again.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Reconciliation:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         progress: Callable[[int, int], None] = lambda _accounts, _of: None,
     ) -> None:
-        """`progress` is told how many accounts have been read, and of about how many."""
+        """`progress` takes the number of accounts read so far, and an estimate of their total."""
         self._progress = progress
         self._sleep = sleep
         self._desk = desk
@@ -118,11 +118,11 @@ class Reconciliation:
         for (lane, minutes), answer in zip(group, answers, strict=True):
             if not isinstance(answer, str):
                 result.differences += answer
-            elif any(slot.accepted for slot in minutes.values()):  # else there is nothing to be missed
+            elif any(slot.accepted for slot in minutes.values()):  # without accepted units, none can be missing
                 result.silent[lane] = answer
 
     async def _look_again(self, result: Reconciled) -> None:
-        """Looks at what nothing explains, and at what Stripe did not answer, before and after another question."""
+        """Asks Stripe again about unexplained differences and missing answers; reads our sums before and after."""
         for pause in PAUSES:
             lanes = {each.lane for each in result.unexplained} | result.silent.keys()
             if not lanes:
@@ -138,10 +138,10 @@ class Reconciliation:
                 judge_again(each, before[each.lane], after.get(each.lane, {})) for each in result.differences[known:]
             ]
             if not result.silent and all(after[each.lane] == before[each.lane] for each in result.unexplained):
-                return  # nothing moves there: another look would say the same
+                return  # our sums did not change: another look would find the same
 
     async def _whole(self, scope: Scope, lanes: Collection[Lane]) -> dict[Lane, dict[int, Slot]]:
-        """The minutes of some customers and meters, over all accounts that they ever belonged to."""
+        """Returns the minutes of some customers and meters, summed over all accounts that they ever belonged to."""
         whole: dict[Lane, dict[int, Slot]] = {lane: {} for lane in lanes}
         if not whole:
             return whole
@@ -154,7 +154,7 @@ class Reconciliation:
     async def _accounts(
         self, scope: Scope, progress: Callable[[int, int], None] = lambda _accounts, _of: None
     ) -> AsyncIterator[Slots]:
-        """Each account's slots in scope."""
+        """Yields the slots within the scope, account by account."""
         read, shards, known = 0, self._desk.shards, 0
         for begun, shard in enumerate(shards, 1):
             tail = Tail(self._history, shard.number, self._desk.now_ms() - QUIET_MS)
@@ -174,7 +174,7 @@ class Reconciliation:
                 yield scope.narrowed(slots)
 
     def _rows(self, result: Reconciled) -> dict[tuple[Lane, int], list[str]]:
-        """The delivered rows of minutes that lack units: what `billing stripe park` may be told."""
+        """Returns the delivered rows of minutes that lack units: the candidates for `billing stripe park`."""
         wanted = {(each.lane, each.start) for each in result.unexplained if each.missing}
         found: defaultdict[tuple[Lane, int], list[str]] = defaultdict(list)
         if not wanted:

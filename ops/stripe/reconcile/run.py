@@ -1,4 +1,4 @@
-"""A reconciliation from settings to result."""
+"""Runs a reconciliation: from settings to result."""
 
 from aiokafka.errors import KafkaError
 
@@ -22,15 +22,15 @@ from stripe_sync.stripe_api.meter_ids import KnownMeterIds
 from stripe_sync.stripe_api.rate import RateShare
 from stripe_sync.stripe_api.summaries import StripeSummaries
 
-LONGEST_SECONDS = 70 * DAY_SECONDS  # units are kept for so long, and Stripe tells no more windows at once
-DEFAULT_SECONDS = 35 * DAY_SECONDS  # Stripe takes no older timestamps
+LONGEST_SECONDS = 70 * DAY_SECONDS  # seconds: units are kept for this long, and Stripe returns no more windows at once
+DEFAULT_SECONDS = 35 * DAY_SECONDS  # seconds: Stripe accepts no older timestamps
 
 
 def make_scope(start: int | None, end: int | None, now: int, customer: str | None, meter: str | None) -> Scope:
-    """The hours from `start` to `end` (Unix seconds), widened to whole ones.
+    """Returns the scope from `start` to `end` (Unix seconds), widened to whole hours.
 
     Raises:
-        OpsError: there is none, or there are too many.
+        OpsError: the scope is empty or too long.
     """
     last = -(-(now if end is None else end) // HOUR_SECONDS) * HOUR_SECONDS
     first = (last - DEFAULT_SECONDS if start is None else start) // HOUR_SECONDS * HOUR_SECONDS

@@ -1,4 +1,4 @@
-"""What is shown of a reconciliation."""
+"""Prints a reconciliation, or returns it as JSON."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ HEADER = ("CUSTOMER", "METER", "TIME", *NUMBERS, "WHY", "ROWS")
 
 
 def print_reconciled(found: Reconciled) -> None:
-    """Every difference with its explanation, then the sum of what nothing explains: the target is 0."""
+    """Prints the differences with their explanations, then the sum of the unexplained ones: the target is 0."""
     if found.differences:
         print_table(HEADER, [_cells(found, each) for each in found.differences], numbers=NUMBERS)
     for lane, reason in found.silent.items():
@@ -34,7 +34,7 @@ def print_reconciled(found: Reconciled) -> None:
 
 
 def reconciled_json(found: Reconciled) -> dict[str, Any]:
-    """The same for programs; moments in Unix seconds."""
+    """Returns the same as JSON; times are Unix seconds."""
     return {
         "start": found.scope.start,
         "end": found.scope.end,
@@ -81,5 +81,5 @@ def _cells(found: Reconciled, each: Difference) -> tuple[str, ...]:
 
 
 def _total(found: Reconciled) -> int:
-    """Units, whichever way they differ: what lacks here must not make up for what is too much there."""
+    """Sums the absolute differences in units, so that too few here do not cancel too many there."""
     return sum(abs(each.held - each.slot.accepted) for each in found.unexplained)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from api.reading.current_period import Questions, draw
+from api.reading.current_period import PeriodQueries, draw
 from api.settings import ApiSettings
 from metering.account import Account
 from tests.api.calling import USAGE, bearer, calling, totals, unix
@@ -80,17 +80,17 @@ async def test_a_running_process_enters_the_next_period(settings: ApiSettings, f
 
 def test_questions_are_kept_for_the_most_recent_accounts() -> None:
     """Given one account too many, the one that was asked for longest ago is drawn without its record again."""
-    questions, now = Questions(limit=2), unix("2026-05-20T00:00:00")
+    queries, now = PeriodQueries(limit=2), unix("2026-05-20T00:00:00")
     record = Account(anchor=unix("2026-01-15T10:00:00")).to_json()
     for account in ("a", "b", "a", "c"):
-        questions.keep(account, draw(record, now))
-    assert [questions.guess(account, now).record for account in "abc"] == [record, b"", record]
+        queries.keep(account, draw(record, now))
+    assert [queries.guess(account, now).record for account in "abc"] == [record, b"", record]
 
 
 def test_a_question_outlives_its_period_with_its_record() -> None:
-    """Given a kept question and a time in the next period, the record stays and the period is drawn anew."""
-    questions, may, june = Questions(), unix("2026-05-20T00:00:00"), unix("2026-06-20T00:00:00")
+    """Given a kept query and a time in the next period, the record stays and the period is drawn anew."""
+    queries, may, june = PeriodQueries(), unix("2026-05-20T00:00:00"), unix("2026-06-20T00:00:00")
     record = Account(anchor=unix("2026-01-15T10:00:00")).to_json()
-    questions.keep("acme", draw(record, may))
-    assert questions.guess("acme", may) == draw(record, may)
-    assert questions.guess("acme", june) == draw(record, june) != draw(record, may)
+    queries.keep("acme", draw(record, may))
+    assert queries.guess("acme", may) == draw(record, may)
+    assert queries.guess("acme", june) == draw(record, june) != draw(record, may)
