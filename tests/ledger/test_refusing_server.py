@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -40,7 +39,7 @@ async def test_a_server_that_is_full(client: Redis) -> None:
 
 async def test_a_server_whose_disk_fails(client: Redis) -> None:
     """A snapshot can't be written: Redis refuses writes then, unless it is told not to."""
-    shutil.rmtree(Path((await client.config_get("dir"))["dir"]))
+    shutil.rmtree(str((await client.config_get("dir"))["dir"]))
     await client.bgsave()
 
     async def refuses() -> bool:
