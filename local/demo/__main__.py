@@ -1,4 +1,4 @@
-"""`python -m local.demo --directory DIR`: the telephony services of a demo, until SIGTERM."""
+"""`python -m local.demo --directory DIR`: runs the telephony services of a demo until SIGTERM."""
 
 import argparse
 import json
@@ -24,27 +24,27 @@ from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
 from telephony_billing_producers import EmitterSettings, UsageEmitter
 
-ACKNOWLEDGE_SECONDS = 30.0
+ACKNOWLEDGE_SECONDS = 30.0  # seconds until Kafka must have acknowledged a period's events
 
 log = logging.getLogger("demo")
 
 
 @dataclass(slots=True)
 class Published:
-    """Which period's usage Kafka has acknowledged, so that a restart does not publish it again."""
+    """Remembers the period whose usage Kafka has acknowledged, so that a restart does not publish it again."""
 
     file: Path
     topic: str
 
     def has(self, period: Period) -> bool:
-        """Whether the period is in this very topic already."""
+        """Returns whether the period's usage is in this topic already."""
         try:
             return bool(json.loads(self.file.read_text()) == self._mark(period))
         except (FileNotFoundError, ValueError):
             return False
 
     def note(self, period: Period) -> None:
-        """Remembers it."""
+        """Remembers the period."""
         replace_private(self.file, json.dumps(self._mark(period)) + "\n")
 
     def _mark(self, period: Period) -> dict[str, str | int]:
@@ -52,7 +52,7 @@ class Published:
 
 
 class Demo:
-    """Publishes each period's documented usage once, and live traffic all the time."""
+    """Publishes the documented usage once per period, and live traffic all the time."""
 
     def __init__(self, emitter: UsageEmitter, published: Published, rng: random.Random) -> None:
         self._emitter = emitter
@@ -62,7 +62,7 @@ class Demo:
         self._period: Period | None = None
 
     def turn(self, now: float) -> float:
-        """One action; gives the seconds to wait for the next. `now` in Unix seconds."""
+        """Performs one action, and returns the seconds to wait until the next one. `now` is in Unix seconds."""
         if self._period is None or not self._period.contains(int(now)):
             self._period = period_containing(int(now), None)
             self._begin(self._period)
@@ -82,7 +82,7 @@ def run(settings: KafkaSettings, directory: Path, stopping: Callable[[], bool]) 
     """Publishes until `stopping()`.
 
     Raises:
-        KafkaUnreachableError, TimeoutError: Kafka is not there at the start. Later it may go: the emitter has a spool.
+        KafkaUnreachableError, TimeoutError: Kafka is away at the start. Later it may be away: the emitter has a spool.
     """
     options = connection_options(settings)
     options.pop("bootstrap_servers")
@@ -105,7 +105,7 @@ def run(settings: KafkaSettings, directory: Path, stopping: Callable[[], bool]) 
 def main() -> None:
     """Runs until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m local.demo", description="Demo traffic.")
-    parser.add_argument("--directory", type=Path, required=True, help="what the demo remembers, and its spool")
+    parser.add_argument("--directory", type=Path, required=True, help="keeps the demo's state and its spool")
     arguments = parser.parse_args()
     configure_logging()
     with ends_in_one_line("demo"):

@@ -1,4 +1,4 @@
-"""The demo's accounts: who they are, and what is remembered of them."""
+"""The demo's accounts, and the file that remembers their keys and customers."""
 
 import json
 import secrets
@@ -26,13 +26,13 @@ LIVE_ACCOUNTS = tuple(account for account in ANCHORS if account != DOCS_ACCOUNT)
 
 @dataclass(frozen=True, slots=True)
 class DemoAccounts:
-    """What the stack's directory remembers.
+    """The demo accounts that the stack's directory remembers.
 
     Attributes:
-        keys: each account's API key, in the clear: they open demo accounts only.
-        customers: each account's Stripe customer.
-        recorded_in: which topic (its id) the accounts and keys were written to. They are written once: what a
-            person changes afterwards stays changed.
+        keys: API keys by account, in the clear: they open only demo accounts.
+        customers: Stripe customers by account.
+        recorded_in: the id of the topic that the accounts and keys were written to. They are written once: a person's
+            later changes stay.
     """
 
     keys: Mapping[str, str]
@@ -40,14 +40,14 @@ class DemoAccounts:
     recorded_in: str = ""
 
     def account_records(self) -> dict[str, bytes | None]:
-        """The records of the accounts log."""
+        """Returns the records of the accounts log."""
         return {
             account: Account(customer=self.customers.get(account), anchor=anchor).to_json()
             for account, anchor in ANCHORS.items()
         }
 
     def key_records(self, created: int) -> dict[str, bytes | None]:
-        """The records of the keys log; `created` in Unix seconds."""
+        """Returns the records of the keys log; `created` is in Unix seconds."""
         return {
             key_hash(key): ApiKeyRecord(account=account, label="demo", created=created).to_json()
             for account, key in self.keys.items()
@@ -55,7 +55,7 @@ class DemoAccounts:
 
 
 def load_demo_accounts(file: Path, choose: Callable[[str], str] = secrets.choice) -> DemoAccounts:
-    """What is remembered in the file; with new keys before the first start."""
+    """Reads the accounts from the file; before the first start, makes new keys."""
     try:
         return DemoAccounts(**json.loads(file.read_text()))
     except FileNotFoundError:
@@ -63,5 +63,5 @@ def load_demo_accounts(file: Path, choose: Callable[[str], str] = secrets.choice
 
 
 def save_demo_accounts(file: Path, accounts: DemoAccounts) -> None:
-    """Remembers."""
+    """Writes the accounts to the file."""
     replace_private(file, json.dumps(asdict(accounts), indent=2) + "\n")

@@ -7,15 +7,15 @@ from uuid import UUID
 from local.demo.accounts import LIVE_ACCOUNTS
 from local.demo.usage import Services
 
-EVENTS_PER_SECOND = 4.0
-LONGEST_PAUSE_SECONDS = 1.0
+EVENTS_PER_SECOND = 4.0  # events a second, on average
+LONGEST_PAUSE_SECONDS = 1.0  # seconds
 
 
 class Traffic:
-    """Chance decides who does what, and when."""
+    """Chooses accounts, actions and times at random."""
 
     def __init__(self, services: Services, rng: random.Random) -> None:
-        """`rng` must not repeat itself from one process to the next: it makes the actions' ids."""
+        """`rng` makes the actions' ids, so it must not repeat itself in the next process."""
         self._rng = rng
         sms, voice = services.sms, services.voice
         self._actions: dict[Callable[[str, str], object], int] = {
@@ -27,7 +27,7 @@ class Traffic:
         }
 
     def act(self) -> None:
-        """One billable action of one account.
+        """Performs one billable action of one account.
 
         Raises:
             SpoolFullError, OSError: see `UsageEmitter.emit`.
@@ -36,5 +36,5 @@ class Traffic:
         action(self._rng.choice(LIVE_ACCOUNTS), str(UUID(int=self._rng.getrandbits(128), version=4)))
 
     def pause(self) -> float:
-        """Seconds until the next action."""
+        """Returns the seconds until the next action."""
         return min(self._rng.expovariate(EVENTS_PER_SECOND), LONGEST_PAUSE_SECONDS)

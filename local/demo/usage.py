@@ -1,7 +1,7 @@
-"""The usage that the documentation shows: one account gets exactly this in every billing period.
+"""The usage in the documentation: one account gets exactly this usage in every billing period.
 
-Every event is a function of the period alone, its time the period's first second: publishing it again makes an
-identical duplicate, which counts for nothing.
+Events depend only on the period, and their time is the period's first second. So publishing them again makes identical
+duplicates, which change nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +20,7 @@ DOCUMENTED: Mapping[str, int] = {
     "voice.ai": 340,
     "did.monthly": 12,
 }
-LIVE_NUMBERS = 3  # of each other account
+LIVE_NUMBERS = 3  # phone numbers of every other account
 _SOURCE = "/demo"
 
 
@@ -34,7 +34,7 @@ class Services:
 
     @classmethod
     def on(cls, emitter: UsageEmitter) -> "Services":
-        """All three."""
+        """Makes all three services."""
         return cls(
             SmsService(emitter, source=f"{_SOURCE}/sms"),
             VoiceService(emitter, source=f"{_SOURCE}/voice"),
@@ -43,7 +43,7 @@ class Services:
 
 
 def publish_period(services: Services, period: Period) -> Iterator[Delivery]:
-    """Emits what belongs to a period: the documented usage, and the other accounts' numbers."""
+    """Emits a period's usage: the documented usage, and the phone numbers of the other accounts."""
     start = datetime.fromtimestamp(period.start, UTC)
     by_message: dict[str, Callable[..., Delivery]] = {
         "sms.send": services.sms.sent,

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.05  # seconds between two polls
 
 
 def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
-    """Poll `condition` until it holds or `timeout` seconds have passed; say whether it came to hold.
+    """Polls `condition` until it holds or `timeout` seconds have passed. Returns whether it holds.
 
-    The condition is asked at least once, and once more at the deadline. What it raises is not caught.
+    The condition is asked at least once, and once more at the deadline. Its exceptions are not caught.
     """
     deadline = time.monotonic() + timeout
     while True:

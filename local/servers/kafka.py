@@ -17,16 +17,15 @@ from local.servers.process import Command, ServerError, ServerProcess
 
 NODE_ID = 1
 FORMAT_SECONDS = 60.0
-# One attempt to get an answer; the caller's deadline bounds how many there are.
-ANSWER_MS = 2_000
+ANSWER_MS = 2_000  # milliseconds for one attempt to get an answer; the caller's deadline limits the attempts
 
 LOG_OPTIONS = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
 )
-# The optimising compiler waits for ten times the calls that it waits for by default: what is hot gets it all the
-# same, and a boot takes a quarter less processor time, which the rest of a stack needs then.
+# The optimising compiler starts only after ten times the default number of calls. Hot code is still optimised, and a
+# boot takes a quarter less processor time, which the other processes of a booting stack need.
 COMPILER_OPTIONS = (
     "-XX:Tier4InvocationThreshold=50000",
     "-XX:Tier4MinInvocationThreshold=6000",
@@ -41,7 +40,7 @@ JVM_OPTIONS = (
     *COMPILER_OPTIONS,
     *LOG_OPTIONS,
 )
-# A run of under a second: the optimising compiler would only cost.
+# The run takes less than a second: the optimising compiler would only cost time.
 FORMAT_OPTIONS = ("-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *LOG_OPTIONS)
 
 SERVER_PROPERTIES = """\
@@ -55,7 +54,7 @@ controller.listener.names=CONTROLLER
 listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={log_dir}
 
-# Topics are made by `billing topics` and say themselves how long they keep what; a misspelt name is an error.
+# `billing topics` makes the topics, with their own retention times; a misspelt name must be an error.
 auto.create.topics.enable=false
 
 # There is one broker to replicate to.
@@ -66,8 +65,8 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 
-# A handful of groups and producers: three partitions spread them as well as 50, which the first consumer group
-# would wait for and every start after a kill would recover.
+# There are few groups and producers: three partitions are enough. With the default of 50, the first consumer group
+# would have to wait for them, and every start after a kill would have to recover them.
 offsets.topic.num.partitions=3
 transaction.state.log.num.partitions=3
 share.coordinator.state.topic.num.partitions=3
@@ -75,7 +74,7 @@ share.coordinator.state.topic.num.partitions=3
 # A first member need not wait 3 s for others to join.
 group.initial.rebalance.delay.ms=0
 
-# A killed broker may register again once its last session is over: 9 s by default, for brokers on other machines.
+# A killed broker may register again only after its last session: 9 s by default, meant for several machines.
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 
@@ -85,9 +84,9 @@ log.cleaner.dedupe.buffer.size=33554432
 
 
 class KafkaServer(ServerProcess):
-    """One broker over one data directory, which holds the logs, the cluster's id and the configuration.
+    """One broker with one data directory, which holds the logs, the cluster's id and the configuration.
 
-    The data directory outlives the server, however it ends, and may be started again on other ports.
+    The data directory stays when the server ends, even after a kill. A broker may use it again on other ports.
     """
 
     def __init__(
@@ -100,7 +99,7 @@ class KafkaServer(ServerProcess):
         class_path: list[Path],
         log: Path | None = None,
     ) -> None:
-        """`log` is where the broker's output goes, default `kafka.log` in the data directory."""
+        """`log` is the file for the broker's output; default: `kafka.log` in the data directory."""
         self.data = data.absolute()
         self.port = port
         self.controller_port = controller_port
@@ -113,13 +112,15 @@ class KafkaServer(ServerProcess):
 
     @property
     def bootstrap_servers(self) -> str:
-        """What a client is told: host:port."""
+        """Returns the address for clients: host:port."""
         return f"{LOOPBACK}:{self.port}"
 
     def spawn(self) -> None:
-        """Write the configuration, format the data directory if it is new, start the broker.
+        """Writes the configuration, formats a new data directory, and starts the broker.
 
-        Raises `PortTakenError` when another process has one of the ports, `ServerError` when formatting fails.
+        Raises:
+            PortTakenError: another process has one of the ports.
+            ServerError: formatting failed.
         """
         if not self.running:
             require_free(self.port, "Kafka")
@@ -139,7 +140,7 @@ class KafkaServer(ServerProcess):
         )
 
     def _format(self) -> None:
-        """Format the log directory. Kafka writes meta.properties last, so its presence says that it is done."""
+        """Formats the log directory. Kafka writes meta.properties last, so a directory with this file is complete."""
         if (self._log_dir / "meta.properties").exists():
             return
         argv = [self._java, *FORMAT_OPTIONS, *self._class_path, "kafka.tools.StorageTool", "format"]
@@ -153,7 +154,7 @@ class KafkaServer(ServerProcess):
             raise ServerError(f"Kafka could not format {self._log_dir}: {self.tail(1)} (all of it: {self.command.log})")
 
     def _cluster_id(self) -> str:
-        """The id kept with the data; a new directory gets one: 22 characters of base64, as Kafka's Uuid prints it."""
+        """Returns the id kept with the data; a new directory gets one: 22 characters of base64, as Kafka's Uuid."""
         kept = self.data / "cluster.id"
         if not kept.exists():
             # The leading "A" keeps the storage tool from reading an id that begins with "-" as an option.
@@ -161,7 +162,7 @@ class KafkaServer(ServerProcess):
         return kept.read_text()
 
     def _answers(self) -> bool:
-        """Whether the broker describes its cluster and takes part in it: a fenced broker leads no partition."""
+        """Returns whether the broker describes its cluster and is not fenced: a fenced broker leads no partition."""
         if not _listens(self.port):
             return False
         try:
@@ -177,9 +178,12 @@ class KafkaServer(ServerProcess):
 def embedded_kafka(
     data: Path, cache: Path, port: int | None = None, controller_port: int | None = None, log: Path | None = None
 ) -> KafkaServer:
-    """A broker over `data`, not started yet, on this machine's Java and the jars in `cache` (downloaded if need be).
+    """Returns a broker for the directory `data`, not started yet. Missing jars are downloaded to `cache`.
 
-    Ports that are not given are chosen among the free ones. Raises `JarError` if the jars cannot be brought.
+    Ports that are not given are chosen among the free ones.
+
+    Raises:
+        JarError: the jars can't be downloaded.
     """
     spare = free_ports(2)
     return KafkaServer(
@@ -193,7 +197,7 @@ def embedded_kafka(
 
 
 def _listens(port: int) -> bool:
-    """A cheap look before the client's expensive (and, when refused, noisy) one."""
+    """Returns whether something listens: a cheap check before the client's slow one, which logs refusals."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         return probe.connect_ex((LOOPBACK, port)) == 0

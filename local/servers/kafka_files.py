@@ -1,4 +1,4 @@
-"""What an embedded Kafka runs on, fetched with a word on how far it is."""
+"""Fetches the files that an embedded Kafka needs, and shows the progress of the download."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ def kafka_files(cache: Path) -> KafkaFiles:
     """Finds or downloads them, and verifies the jars.
 
     Raises:
-        JarError: the jars could not be brought.
+        JarError: the jars can't be downloaded.
     """
     return KafkaFiles(find_java(), kafka_jars(cache))
 
 
 def fetched(cache: Path) -> tuple[int, int]:
-    """How many of Kafka's jars are there, and how many it takes. They are not verified here."""
+    """Returns the number of Kafka's jars in the cache, and the number of all its jars. Does not verify them."""
     jars = locked_jars()
     return sum(jar.path(cache / REPOSITORY).exists() for jar in jars), len(jars)
 
 
 def fetch_progress(cache: Path) -> Callable[[], str]:
-    """A line that tells how the download goes; empty once nothing is missing."""
+    """Returns a function that returns a line about the progress of the download; empty once no file is missing."""
 
     def progress() -> str:
         there, wanted = fetched(cache)
@@ -42,7 +42,7 @@ def fetch_progress(cache: Path) -> Callable[[], str]:
 
 
 def default_cache() -> Path:
-    """The checkout's `.local/cache`, which all its stacks share; outside a checkout the user's cache directory."""
+    """Returns the checkout's `.local/cache`, shared by its stacks; outside a checkout, the user's cache directory."""
     checkout = Path(__file__).parents[2]
     if (checkout / "pyproject.toml").exists():
         return checkout / ".local" / "cache"

@@ -1,8 +1,8 @@
-"""Kafka's jars: what the lock file names, downloaded once into a cache and verified before every boot.
+"""Downloads Kafka's jars once into a cache, and verifies them before every boot.
 
-The lock file (`kafka.lock.toml`, written by `python -m local.servers.kafka_lock`) names every jar with its SHA-256.
-With intact jars in the cache nothing touches the network. A missing or altered jar is downloaded again, from where jgo
-looks: its default remote repository and those that the user's jgo configuration file adds or replaces.
+The lock file (`kafka.lock.toml`, written by `python -m local.servers.kafka_lock`) lists the jars with their SHA-256.
+If all jars in the cache are intact, the network is not used. A missing or altered jar is downloaded again, from jgo's
+default remote repository and from those that the user's jgo configuration file adds or replaces.
 """
 
 import fcntl
@@ -22,15 +22,15 @@ from jgo.maven import MavenContext
 
 LOCK_FILE = Path(__file__).with_name("kafka.lock.toml")
 REPOSITORY = "maven"
-DOWNLOADS = 8
-ATTEMPTS = 3
-TIMEOUT_SECONDS = 30
+DOWNLOADS = 8  # at once
+ATTEMPTS = 3  # to download all missing jars
+TIMEOUT_SECONDS = 30  # seconds for one request
 
 log = logging.getLogger(__name__)
 
 
 class JarError(RuntimeError):
-    """Kafka's jars are not there as locked, and could not be brought; the message says what to do."""
+    """Kafka's jars are missing or altered, and could not be downloaded; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ class Jar:
     sha256: str
 
     def path(self, repository: Path) -> Path:
-        """Where Maven's repository layout puts it."""
+        """Returns the jar's path in Maven's repository layout."""
         return repository.joinpath(
             *self.group.split("."), self.artifact, self.version, f"{self.artifact}-{self.version}.jar"
         )
 
     def intact(self, repository: Path) -> bool:
-        """Whether the file is there with the locked bytes."""
+        """Returns whether the file exists and has the locked bytes."""
         try:
             with self.path(repository).open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
@@ -58,10 +58,12 @@ class Jar:
 
 
 def kafka_jars(cache: Path, lock_file: Path = LOCK_FILE) -> list[Path]:
-    """The class path of a Kafka broker: every jar of the lock file, each one verified.
+    """Returns the class path of a Kafka broker: all jars of the lock file, verified.
 
-    Missing and altered jars are downloaded; processes that share the cache take turns at that. Raises `JarError`
-    when a jar cannot be downloaded, or differs from the lock file after having been downloaded afresh.
+    Missing and altered jars are downloaded, by one process at a time.
+
+    Raises:
+        JarError: a jar can't be downloaded, or still differs from the lock file after a new download.
     """
     jars = locked_jars(lock_file)
     repository = cache / REPOSITORY
@@ -72,7 +74,7 @@ def kafka_jars(cache: Path, lock_file: Path = LOCK_FILE) -> list[Path]:
 
 
 def locked_jars(lock_file: Path = LOCK_FILE) -> list[Jar]:
-    """Read the lock file. Raises `JarError` if a jar has no checksum: nothing unverified may run."""
+    """Reads the lock file. Raises `JarError` if a jar has no checksum: unverified jars must not run."""
     jars = [
         Jar(locked.groupId, locked.artifactId, locked.version, locked.sha256 or "")
         for locked in LockFile.load(lock_file).dependencies
@@ -86,12 +88,12 @@ def locked_jars(lock_file: Path = LOCK_FILE) -> list[Jar]:
 
 
 def not_intact(jars: Iterable[Jar], repository: Path) -> list[Jar]:
-    """The jars that are missing from the repository, or whose bytes are not the locked ones."""
+    """Returns the jars that are missing in the repository, or have other bytes than the locked ones."""
     return [jar for jar in jars if not jar.intact(repository)]
 
 
 def maven_context(repository: Path) -> MavenContext:
-    """Where jgo keeps jars (only in `repository`) and where it downloads them from."""
+    """Returns jgo's context: it keeps jars only in `repository`, and downloads them from the configured remotes."""
     remotes = {"central": MAVEN_CENTRAL_URL, **GlobalSettings.load().repositories}
     return MavenContext(repo_cache=repository, remote_repos=remotes, timeout=TIMEOUT_SECONDS)
 
@@ -110,7 +112,7 @@ def _bring(jars: list[Jar], repository: Path) -> None:
 
 
 def _download(jars: list[Jar], repository: Path) -> dict[Jar, str]:
-    """Replace each jar by a fresh download; what failed is returned with its reason."""
+    """Replaces the jars by new downloads. Returns the failed ones with the reasons."""
     context = maven_context(repository)
 
     def failure(jar: Jar) -> str | None:
@@ -142,7 +144,7 @@ def _explain(jars: list[Jar], failures: dict[Jar, str], repository: Path) -> str
 
 @contextmanager
 def _exclusive(cache: Path) -> Iterator[None]:
-    """Hold the cache's lock; the kernel releases it when the process ends, however it ends."""
+    """Holds the lock of the cache; the kernel releases it when the process ends, even after a kill."""
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "download.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

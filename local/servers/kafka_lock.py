@@ -1,7 +1,7 @@
-"""Write Kafka's lock file anew: `python -m local.servers.kafka_lock`, after a change of the coordinates below.
+"""Writes Kafka's lock file anew: `python -m local.servers.kafka_lock`, after a change of the coordinates below.
 
-Resolving needs the network. The jars' dependencies are taken as their own POMs state them ("raw" in jgo): letting
-one coordinate's POM manage the versions of the other's gives a broker whose parts do not fit together.
+This needs the network. Versions are those that the jars' own POMs state ("raw" in jgo). If the POM of one coordinate
+managed the versions of the other, the broker's parts would not fit together.
 """
 
 import tempfile
@@ -19,7 +19,7 @@ COORDINATES = (
 
 
 def write_lock(lock_file: Path, repository: Path) -> int:
-    """Resolve the coordinates into `repository` and write what was found; returns the number of jars."""
+    """Resolves the coordinates into `repository` and writes the lock file. Returns the number of jars."""
     context = maven_context(repository)
     roots = [context.create_dependency(f"{coordinate}!") for coordinate in COORDINATES]
     given, transitive = context.resolver.resolve(roots)

@@ -1,17 +1,17 @@
-"""The services' log files: kept small while they are written, and read from where a process began."""
+"""Limits the size of the services' log files, and reads their last lines."""
 
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
-MOST_BYTES = 20 * 1024 * 1024  # of one service's log; as much again is kept of what was written before
-_READ_BYTES = 64 * 1024
+MOST_BYTES = 20 * 1024 * 1024  # bytes of one service's log; its predecessor has up to as many
+_READ_BYTES = 64 * 1024  # bytes in which the last lines are searched
 
 
 def keep_small(log: Path, most_bytes: int = MOST_BYTES) -> None:
-    """Moves the log's content to `NAME.1` once it is larger than that, under the process that goes on writing.
+    """Moves the log's content to `NAME.1` once it has more than `most_bytes`, while its process goes on writing.
 
-    A process appends (O_APPEND), so that an emptied file is written on from its beginning.
+    The process appends (O_APPEND), so it continues at the beginning of the emptied file.
     """
     with suppress(OSError):  # no room for a copy, or no file yet: the next look is soon
         if log.stat().st_size > most_bytes:
@@ -21,11 +21,11 @@ def keep_small(log: Path, most_bytes: int = MOST_BYTES) -> None:
 
 
 def tail(log: Path, lines: int, start: int = 0) -> list[str]:
-    """The last lines of a log, none of those before the byte `start`."""
+    """Returns the last lines of a log, but none before the byte `start`."""
     try:
         with log.open("rb") as file:
             size = file.seek(0, 2)
-            begin = start if start <= size else 0  # emptied since
+            begin = start if start <= size else 0  # else the file was emptied meanwhile
             file.seek(max(begin, size - _READ_BYTES))
             return file.read().decode(errors="replace").splitlines()[-lines:]
     except FileNotFoundError:

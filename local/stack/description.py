@@ -1,4 +1,4 @@
-"""`stack.json`: how clients, tests and the `billing` command find a running stack."""
+"""`stack.json`: clients, tests and the `billing` command find a running stack by this file."""
 
 import fcntl
 import json
@@ -16,12 +16,12 @@ LOCK = "lock"
 
 @dataclass(frozen=True, slots=True)
 class StackFile:
-    """What a running stack tells.
+    """The description of a running stack.
 
     Attributes:
         env: the BILLING_* variables that a client or a further service needs.
         api_keys: the demo accounts' keys, by account.
-        processes: each service's present process.
+        processes: the services' present processes.
     """
 
     env: Mapping[str, str]
@@ -29,7 +29,7 @@ class StackFile:
     processes: Sequence[RunningProcess]
 
     def write(self, directory: Path) -> None:
-        """Writes or replaces the directory's file, readable by its owner only: it holds keys."""
+        """Writes or replaces the file in the directory. Only its owner can read it, because it holds keys."""
         described = {
             "env": dict(sorted(self.env.items())),
             "api_keys": dict(self.api_keys),
@@ -39,15 +39,15 @@ class StackFile:
 
 
 def remove_stack_file(directory: Path) -> None:
-    """Nothing runs here any more."""
+    """Removes the file: no stack runs here any more."""
     (directory / NAME).unlink(missing_ok=True)
 
 
 def read_stack_env(directory: Path) -> dict[str, str] | None:
-    """The `env` of the directory's stack; None where none runs.
+    """Returns the `env` of the directory's stack; None if no stack runs there.
 
     Raises:
-        StackError: the file is damaged; or its supervisor was killed, and nobody keeps what it tells up to date.
+        StackError: the file is damaged; or its supervisor was killed, so that the file may be out of date.
     """
     file = directory / NAME
     try:
@@ -63,10 +63,10 @@ def read_stack_env(directory: Path) -> dict[str, str] | None:
 
 
 def _is_abandoned(lock: Path) -> bool:
-    """Whether nobody holds the lock that a supervisor holds for as long as it lives."""
+    """Returns whether no process holds the lock: a supervisor holds it as long as it lives."""
     try:
         with lock.open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:  # it is held; or there is none: then the file was not written by a supervisor of this machine
+    except OSError:  # the lock is held; or there is none, so that no supervisor of this machine wrote the file
         return False
     return True

@@ -1,4 +1,4 @@
-"""A stack's directory: what lies where, who may use it, and what is kept from one start to the next."""
+"""A stack's directory: its paths, its lock, and the values kept from one start to the next."""
 
 import fcntl
 import json
@@ -17,12 +17,12 @@ from local.stack.private_file import replace_private
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a directory's stack was given at its first start and stays as it is.
+    """The values that a stack gets at its first start, and keeps.
 
     Attributes:
-        namespace: part of every Stripe identifier: another one would bill again.
-        partitions: how many shards its state has.
-        ports: by server.
+        namespace: part of all Stripe identifiers; with another one, Stripe would bill again.
+        partitions: the number of shards.
+        ports: ports by server.
     """
 
     namespace: str
@@ -32,33 +32,33 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class StackDirectory:
-    """Everything under one absolute path."""
+    """The paths below one absolute path."""
 
     root: Path
 
     @property
     def data(self) -> Path:
-        """What the embedded servers keep: Kafka's logs, Redis' file, the Stripe double's state."""
+        """Returns the directory of the servers' data: Kafka's logs, Redis' file, the Stripe double's state."""
         return self.root / "data"
 
     @property
     def logs(self) -> Path:
-        """One log file per process."""
+        """Returns the directory of the log files, one per process."""
         return self.root / "logs"
 
     @property
     def demo(self) -> Path:
-        """What the demo remembers."""
+        """Returns the directory of the demo's state."""
         return self.root / "demo"
 
     @property
     def children(self) -> Path:
-        """The notes of which processes run."""
+        """Returns the file that lists the running processes."""
         return self.root / "children.json"
 
     @property
     def lock(self) -> Path:
-        """Held by the supervisor for as long as it lives."""
+        """Returns the lock file; the supervisor holds it as long as it lives."""
         return self.root / LOCK
 
     @property
@@ -67,10 +67,10 @@ class StackDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the directory; the kernel lets go of it when the process ends, however it ends.
+        """Holds the directory's lock; the kernel releases it when the process ends, even after a kill.
 
         Raises:
-            StackError: another supervisor holds it; or it can't be a directory of ours.
+            StackError: another supervisor holds the lock; or the path can't be used as a directory.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -94,20 +94,20 @@ class StackDirectory:
             yield
 
     def clear(self) -> None:
-        """Forgets everything that a stack of this directory has made; touches nothing else."""
+        """Removes everything that a stack has made in this directory, and nothing else."""
         for made in (self.data, self.logs, self.demo):
             shutil.rmtree(made, ignore_errors=True)
         for file in (self._kept, self.root / STACK_FILE):
             file.unlink(missing_ok=True)
 
     def make_private(self) -> None:
-        """Makes what the stack's processes write into, for its owner alone: usage, customers and keys lie there."""
+        """Makes the directories for the stack's processes, private to their owner: they hold usage and keys."""
         for made in (self.data, self.logs, self.demo):
             made.mkdir(parents=True, exist_ok=True)
             made.chmod(0o700)
 
     def read_kept(self) -> Kept | None:
-        """What an earlier start kept; None before the first."""
+        """Returns the kept values; None before the first start."""
         try:
             kept = Kept(**json.loads(self._kept.read_text()))
         except FileNotFoundError:
@@ -122,5 +122,5 @@ class StackDirectory:
         return kept
 
     def keep(self, kept: Kept) -> None:
-        """Remembers for the next start."""
+        """Keeps the values for the next start."""
         replace_private(self._kept, json.dumps(asdict(kept), indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""What a person sees of a stack that boots and runs: plain lines, and on a terminal a status line below them."""
+"""Shows the progress of a stack: plain lines, and on a terminal a status line below them."""
 
 import os
 import time
@@ -8,23 +8,23 @@ from typing import IO, Protocol, TextIO
 
 from rich.console import Console
 
-STATUS_SECONDS = 2.0  # between two status lines where each one stays
+STATUS_SECONDS = 2.0  # seconds between two status lines in plain output, where all of them stay
 
 
 class Display(Protocol):
-    """Where progress goes. Everything is out (flushed) when a call returns."""
+    """Shows progress. The output is flushed when a call returns."""
 
     def line(self, text: str) -> None:
-        """Says something that stays."""
+        """Shows a line that stays."""
         ...
 
     def status(self, text: str) -> None:
-        """Says what is being waited for: it replaces what was said so before; empty: nothing is."""
+        """Shows a status in place of the last one; an empty text removes it."""
         ...
 
 
 class PlainDisplay:
-    """Lines, for a file or a pipe; a status is a line as well, but not too often."""
+    """Writes lines to a file or a pipe; a status becomes a line too, but not too often."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -38,14 +38,14 @@ class PlainDisplay:
             self._out.flush()
 
     def status(self, text: str) -> None:
-        """Writes a line if it is a new one, and the last one is some time ago."""
+        """Writes a status as a line if it has changed, and the last one was written some time ago."""
         if text and text != self._status and time.monotonic() >= self._next:
             self._status, self._next = text, time.monotonic() + STATUS_SECONDS
             self.line(text)
 
 
 class TerminalDisplay:
-    """Lines, and a spinner with the status below."""
+    """Prints lines, with a spinner and the status below them."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -53,7 +53,7 @@ class TerminalDisplay:
         self._spinning = False
 
     def line(self, text: str) -> None:
-        """Prints above the spinner, never wrapped: a line may be there to be copied."""
+        """Prints above the spinner, without wrapping, so that a person can copy the line."""
         with _listened_to(self._console.file):
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
@@ -70,13 +70,13 @@ class TerminalDisplay:
 
 
 def make_display(out: TextIO) -> Display:
-    """Plain lines unless `out` is a terminal."""
+    """Returns a display for `out`: plain lines unless it is a terminal."""
     return TerminalDisplay(Console(file=out)) if out.isatty() else PlainDisplay(out)
 
 
 @contextmanager
 def _listened_to(out: IO[str]) -> Iterator[None]:
-    """Goes on without a word once nobody listens: Ctrl-C ends `tee` as well, and a terminal can be closed."""
+    """Ignores a closed output from now on: Ctrl-C also ends `tee`, and a terminal can be closed."""
     try:
         yield
     except OSError:

@@ -1,4 +1,4 @@
-"""What keeps a stack from coming up."""
+"""The error of a stack that can't run."""
 
 
 class StackError(RuntimeError):

@@ -1,15 +1,15 @@
-"""Whether services that run still answer: a process that is there, but frozen or stuck, is as bad as one that ended."""
+"""Watches whether running services still answer: a frozen process is as bad as one that ended."""
 
 from collections.abc import Callable
 from threading import Event, Thread
 
-PROBE_SECONDS = 5.0
+PROBE_SECONDS = 5.0  # seconds between two probes
 
 
 class HealthWatch:
-    """Asks one service again and again, in a thread of its own: one that hangs answers late or never.
+    """Asks one service again and again, in its own thread, because a hanging service answers late or never.
 
-    It is patient with a service that has not answered since it was started: that is the boot's business.
+    A service that has not answered since its start does not count as silent: the boot waits for that.
     """
 
     def __init__(
@@ -25,17 +25,17 @@ class HealthWatch:
         Thread(target=self._ask, daemon=True).start()
 
     def silent_seconds(self) -> float:
-        """How long ago the running process answered last; 0 before its first answer."""
+        """Returns the seconds since the last answer of the running process; 0 before its first answer."""
         last = self._last
         return 0.0 if last is None else self._now() - last
 
     def started_again(self) -> None:
-        """Another process runs now: what the last one answered says nothing about it."""
+        """Forgets the last answer: another process runs now."""
         self._life += 1
         self._last = None
 
     def stop(self) -> None:
-        """Asks no more."""
+        """Ends the watch."""
         self._over.set()
 
     def _ask(self) -> None:

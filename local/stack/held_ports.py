@@ -1,4 +1,4 @@
-"""Well-known ports that a supervisor has chosen: two that start at the same moment must not both find them free."""
+"""Locks well-known ports, so that two supervisors that start at the same time do not choose the same one."""
 
 import fcntl
 import os
@@ -8,15 +8,15 @@ from typing import IO
 
 
 class HeldPorts:
-    """Holds ports among the supervisors of this machine's user, for as long as this process lives."""
+    """Holds ports as long as this process lives, against other supervisors of the same user on this machine."""
 
     def __init__(self, directory: Path | None = None) -> None:
-        """`directory` is where the locks are; default: the user's temporary one."""
+        """`directory` holds the lock files; default: the system's temporary directory."""
         self._directory = directory or Path(tempfile.gettempdir())
         self._files: list[IO[str]] = []
 
     def take(self, port: int) -> bool:
-        """Whether the port is this supervisor's now; False if another one has taken it."""
+        """Takes the port. Returns False if another supervisor has it."""
         try:
             file = (self._directory / f"telephony-billing-{os.getuid()}-{port}.lock").open("a")
         except OSError:

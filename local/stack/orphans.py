@@ -1,4 +1,4 @@
-"""Processes that a supervisor left behind when it was killed: found in its notes, and ended by the next one.
+"""Ends the processes that a killed supervisor left behind; the next supervisor finds them in a file.
 
 On Linux the kernel ends a supervisor's children with it (`local.servers.tether`); elsewhere only the next start can.
 """
@@ -11,13 +11,13 @@ import psutil
 
 from local.stack.private_file import replace_private
 
-END_SECONDS = 10.0
-# A process id is used again some day: who bears it now is told from its start, which is known this exactly.
+END_SECONDS = 10.0  # seconds to wait for the end of killed processes
+# Seconds: the precision of a process's start time, by which a reused process id is recognised.
 START_SECONDS = 2.0
 
 
 def note_children(file: Path, pids: Iterable[int]) -> None:
-    """Remembers which processes run, each with its start."""
+    """Writes the running processes and their start times to the file."""
     children = {}
     for pid in pids:
         try:
@@ -28,9 +28,9 @@ def note_children(file: Path, pids: Iterable[int]) -> None:
 
 
 def end_orphans(file: Path) -> list[int]:
-    """Kills what was noted and still runs, waits until it is gone, and gives the process ids.
+    """Kills the processes in the file that still run, waits until they are gone, and returns their ids.
 
-    To be called by whoever holds the directory's lock: then nothing that was noted has a supervisor.
+    The caller must hold the directory's lock: then no other supervisor owns these processes.
     """
     try:
         noted = {int(pid): float(start) for pid, start in json.loads(file.read_text()).items()}

@@ -1,4 +1,4 @@
-"""What a stack will consist of: decided from the options, the environment and what the directory has kept."""
+"""Plans a stack from the options, the environment and the directory's kept values. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from local.stack.stripe_choice import KEY as STRIPE_KEY
 from local.stack.stripe_choice import choose_stripe
 
 DEFAULT_PARTITIONS = 12
-MOST_PARTITIONS = 1000  # of each of five topics, on one broker of this machine
+MOST_PARTITIONS = 1000  # partitions of every topic: one broker holds five such topics
 _KAFKA = "BILLING_KAFKA_BOOTSTRAP_SERVERS"
 _REDIS = "BILLING_REDIS_URL"
 _HOST = "BILLING_HTTP_HOST"
 _PARTITIONS = "BILLING_PARTITIONS"
 _PREFIX = "BILLING_"
-# Of one process, or of the stack's making: not handed on as they were found.
+# Variables of one process, or ones that the stack sets itself: not inherited by the services.
 _OWN = ("BILLING_PROCESS_NAME", _HOST, "BILLING_HTTP_PORT", "BILLING_API_URL", "BILLING_TEST_")
 _OF_AN_EXTERNAL_KAFKA = ("BILLING_KAFKA_",)
 _OF_AN_EXTERNAL_STRIPE = ("BILLING_STRIPE_METER_EVENTS_BASE", "BILLING_STRIPE_ACCOUNT")
@@ -26,7 +26,7 @@ _OF_AN_EXTERNAL_STRIPE = ("BILLING_STRIPE_METER_EVENTS_BASE", "BILLING_STRIPE_AC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackOptions:
-    """How a stack was asked for."""
+    """The options of `billing up`."""
 
     directory: Path
     fresh: bool = False
@@ -36,22 +36,22 @@ class StackOptions:
 
     @property
     def workers(self) -> tuple[str, ...]:
-        """The names of the processes that serve a health page and nothing else."""
+        """Returns the names of the workers: processes that serve only a health page."""
         return (*_numbered("aggregator", self.aggregators), *_numbered("stripe-sync", self.stripe_workers))
 
 
 @dataclass(frozen=True, slots=True)
 class StackPlan:
-    """What is to run, and what every process is told.
+    """The processes to run, and their environment.
 
     Attributes:
-        options: as asked for.
-        env: the BILLING_* variables of every client and service.
-        ports: of the servers that the stack starts itself, and others that stay unused.
-        http_host: where the API listens.
-        kafka: whether the stack starts a Kafka.
-        redis: whether it starts a Redis.
-        double: whether it starts the Stripe double.
+        options: the options of the command.
+        env: the BILLING_* variables of all clients and services.
+        ports: ports by server; those of servers that the stack does not start stay unused.
+        http_host: the address that the API listens on.
+        kafka: the stack starts a Kafka.
+        redis: the stack starts a Redis.
+        double: the stack starts the Stripe double.
     """
 
     options: StackOptions
@@ -64,7 +64,7 @@ class StackPlan:
 
     @property
     def api_url(self) -> str:
-        """Where the API answers on this machine."""
+        """Returns the API's address on this machine."""
         return self.env["BILLING_API_URL"]
 
 
@@ -73,7 +73,7 @@ def _numbered(name: str, count: int) -> list[str]:
 
 
 def check_options(options: StackOptions, environ: Mapping[str, str]) -> None:
-    """Refuses what can't be done.
+    """Refuses options that contradict the environment.
 
     Raises:
         StackError: `--fresh` with servers that are not the stack's own.
@@ -86,10 +86,10 @@ def check_options(options: StackOptions, environ: Mapping[str, str]) -> None:
 
 
 def asked_partitions(environ: Mapping[str, str]) -> int:
-    """How many partitions a new stack is to have.
+    """Returns the number of partitions for a new stack.
 
     Raises:
-        StackError: the variable is no number of partitions.
+        StackError: the variable is not a possible number of partitions.
     """
     text = environ.get(_PARTITIONS) or str(DEFAULT_PARTITIONS)
     if not text.isdecimal() or not 0 < int(text) <= MOST_PARTITIONS:
@@ -98,7 +98,7 @@ def asked_partitions(environ: Mapping[str, str]) -> int:
 
 
 def plan_stack(options: StackOptions, environ: Mapping[str, str], kept: Kept, ports: Mapping[str, int]) -> StackPlan:
-    """Decides what runs where.
+    """Decides which processes run, on which ports, with which variables.
 
     Raises:
         StackError: see `choose_stripe`.
@@ -151,6 +151,6 @@ def _local_url(port: int) -> str:
 
 
 def service_environment(plan: StackPlan, environ: Mapping[str, str], **own: str) -> dict[str, str]:
-    """A child's whole environment: this process's without its BILLING_* variables, the plan's, and its own."""
+    """Returns a child's environment: this process's without BILLING_* variables, then the plan's, then its own."""
     inherited = {name: value for name, value in environ.items() if not name.startswith(_PREFIX)}
     return inherited | dict(plan.env) | {"PYTHONUNBUFFERED": "1"} | own

@@ -1,11 +1,11 @@
-"""Which ports the stack's servers get: those that are set, else of the last start, else well-known, else free ones."""
+"""Chooses the servers' ports: set ones first, else those of the last start, else well-known ones, else free ones."""
 
 from collections.abc import Callable, Iterable, Mapping
 
 from local.servers.ports import PortTakenError, free_ports, require_free
 from local.stack.errors import StackError
 
-# Server → the variable that sets its port. Kafka's second port is nobody else's business.
+# Server → the variable that sets its port. Kafka's second port is internal.
 VARIABLES: Mapping[str, str | None] = {
     "kafka": "BILLING_KAFKA_PORT",
     "kafka-controller": None,
@@ -13,7 +13,7 @@ VARIABLES: Mapping[str, str | None] = {
     "stripe-double": "BILLING_STRIPE_DOUBLE_PORT",
     "api": "BILLING_HTTP_PORT",
 }
-# Where clients look first, and what the documents say.
+# The ports in the documents, which clients try first.
 WELL_KNOWN: Mapping[str, int] = {"kafka": 9092, "api": 8080}
 _LARGEST = 65_535
 
@@ -24,17 +24,17 @@ def choose_ports(
     workers: Iterable[str] = (),
     take: Callable[[int], bool] = lambda _: False,
 ) -> dict[str, int]:
-    """A port for every server, and one for each worker's health page.
+    """Returns a port for every server, and for every worker's health page.
 
     Args:
-        environ: variables that set ports.
-        kept: those of the last start.
-        workers: who has a health page and nothing else.
-        take: takes a well-known port for this stack; False if another one was faster.
+        environ: the variables that set ports.
+        kept: the ports of the last start.
+        workers: the names of processes that serve only a health page.
+        take: takes a well-known port for this stack; returns False if another stack has it.
 
     Raises:
-        PortTakenError: a port that is set belongs to another process.
-        StackError: a variable that is no port, or two servers with the same one.
+        PortTakenError: a port that a variable sets belongs to another process.
+        StackError: a variable is not a port, or two servers have the same one.
     """
     ports = _set_ports(environ)
     wanted = [*VARIABLES, *workers]

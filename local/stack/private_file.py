@@ -1,4 +1,4 @@
-"""Files that only their owner may read, replaced as a whole: a reader sees the old content or the new."""
+"""Writes files that only their owner may read, in one step: a reader sees the old content or the new."""
 
 import os
 import tempfile
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def replace_private(path: Path, text: str) -> None:
-    """Writes the file (mode 0600) in one step; its directory is made where it is missing."""
+    """Writes the file (mode 0600) in one step; makes its directory if it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
     try:

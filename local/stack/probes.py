@@ -1,4 +1,4 @@
-"""Asking a service over HTTP whether it answers."""
+"""Asks a service over HTTP whether it answers."""
 
 import json
 from collections.abc import Mapping
@@ -7,23 +7,23 @@ from typing import NamedTuple
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
-PROBE_SECONDS = 2.0
-_direct = build_opener(ProxyHandler({}))  # what listens on this machine is not behind a proxy
+PROBE_SECONDS = 2.0  # seconds until an answer must come
+_direct = build_opener(ProxyHandler({}))  # without a proxy: the services are on this machine
 
 
 class ProbeAnswer(NamedTuple):
-    """An HTTP answer; `status` 0: none came."""
+    """An HTTP answer; `status` 0: there was no answer."""
 
     status: int
     body: bytes
 
     def totals(self) -> dict[str, int]:
-        """The totals by meter that an answer of `/api/billing/usage` holds."""
+        """Returns the totals by meter of an answer of `/api/billing/usage`."""
         return {entry["meter"]: entry["total"] for entry in json.loads(self.body)["usage"]}
 
 
 def ask(url: str, headers: Mapping[str, str] | None = None) -> ProbeAnswer:
-    """GET an http:// URL of this machine; never raises for what the other side does."""
+    """Sends GET to an http:// URL of this machine; never raises for a fault of the server."""
     request = Request(url, headers=dict(headers or {}))  # noqa: S310 - our own http:// URL
     try:
         with _direct.open(request, timeout=PROBE_SECONDS) as answer:
@@ -36,5 +36,5 @@ def ask(url: str, headers: Mapping[str, str] | None = None) -> ProbeAnswer:
 
 
 def is_there(url: str) -> bool:
-    """Whether it answers with 200."""
+    """Returns whether the URL answers with 200."""
     return ask(url).status == 200

@@ -1,4 +1,4 @@
-"""The embedded stack, wired: plan, boot, keep running, stop."""
+"""Runs the embedded stack: plans, boots, keeps it running, stops it."""
 
 import secrets
 import shutil
@@ -26,32 +26,32 @@ from local.stack.steps import StackSteps, WriteRecords
 from local.stack.supervisor import Ended, Happening, Started, Supervisor
 from runtime.settings import KafkaSettings, RedisSettings, StripeSettings
 
-# Writes a `billing` command: the stack's directory, and the command's words.
+# Makes a `billing` command line from the stack's directory and the command's words.
 CommandLine = Callable[..., str]
 
-POLL_SECONDS = 0.05
-LEAST_FREE_BYTES = 16 * 2**20  # with less, what the servers have to say of it comes in many forms
+POLL_SECONDS = 0.05  # seconds between two turns
+LEAST_FREE_BYTES = 16 * 2**20  # bytes: with less, servers fail with many different messages
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Signals:
-    """How often the stack was asked to stop: once means cleanly, twice at once."""
+    """Counts the signals to stop: after one the stack stops cleanly, after two at once."""
 
     def __init__(self) -> None:
         self.count = 0
         for number in SIGNALS:
-            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup's wish
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores it
                 signal.signal(number, self._note)
 
     def _note(self, _number: int, _frame: object) -> None:
         self.count += 1
 
     def stop(self) -> bool:
-        """Whether to stop."""
+        """Returns whether to stop."""
         return self.count > 0
 
     def at_once(self) -> bool:
-        """Whether not to wait for anything."""
+        """Returns whether to stop without waiting."""
         return self.count > 1
 
 
@@ -67,15 +67,15 @@ def run_stack(
     """Runs a stack in the foreground until SIGINT, SIGTERM or SIGHUP.
 
     Args:
-        options: what was asked for.
+        options: the options of the command.
         environ: this process's environment.
-        display: where progress goes.
-        write: how records get into the compacted topics.
-        cache: where downloads are kept.
-        command: writes a `billing` command for a directory's stack, as it is shown to be copied.
+        display: shows progress.
+        write: writes records to the compacted topics.
+        cache: the directory for downloads.
+        command: makes a `billing` command line for a directory's stack, for a person to copy.
 
     Raises:
-        StackError, PortTakenError, ServerError, JarError: it can't come up; everything was stopped again.
+        StackError, PortTakenError, ServerError, JarError: the stack can't start; everything was stopped again.
     """
     check_options(options, environ)
     signals = Signals()
@@ -88,7 +88,7 @@ def run_stack(
         if options.fresh:
             directory.clear()
         directory.make_private()
-        held = HeldPorts()  # until this process ends
+        held = HeldPorts()  # holds ports until this process ends
         plan = _plan(options, environ, directory, held)
         if plan.kafka and not _fetch(cache, display, signals.stop):
             return
@@ -98,7 +98,7 @@ def run_stack(
 
 @contextmanager
 def _a_full_disk_is_named(root: Path) -> Iterator[None]:
-    """Where there is no room, whatever fails says something else."""
+    """Turns any error into one about the full disk if there is no room: the servers' own errors do not name it."""
     try:
         yield
     except Exception as error:
@@ -117,12 +117,12 @@ def _plan(options: StackOptions, environ: Mapping[str, str], directory: StackDir
     plan = plan_stack(options, environ, kept, ports)
     for kind in (KafkaSettings, RedisSettings, StripeSettings):
         settings_of(kind, plan.env)
-    directory.keep(Kept(kept.namespace, kept.partitions, ports))  # nothing that can't be run is kept
+    directory.keep(Kept(kept.namespace, kept.partitions, ports))  # kept only after all checks
     return plan
 
 
 def _fetch(cache: Path, display: Display, stopping: Callable[[], bool]) -> bool:
-    """Downloads what Kafka lacks, before anything is started; False when it was given up."""
+    """Downloads Kafka's missing files before anything is started. Returns False if a signal stopped it."""
     progress = fetch_progress(cache)
     if not progress():
         return True
@@ -138,7 +138,7 @@ def _fetch(cache: Path, display: Display, stopping: Callable[[], bool]) -> bool:
 
 
 class _Stack:
-    """One run."""
+    """One run of a stack."""
 
     def __init__(
         self, plan: StackPlan, directory: StackDirectory, environ: Mapping[str, str], display: Display, cache: Path
@@ -196,7 +196,7 @@ class _Stack:
                 self._display.line(f"{name} runs again, as process {pid}")
 
     def _write_files(self) -> None:
-        """Notes what runs now. A disk that is full ends nothing: it is said once, and tried again."""
+        """Writes the running processes to the files. If the disk is full, warns once and tries again later."""
         processes = self._supervisor.processes()
         try:
             note_children(self._directory.children, (each.pid for each in processes))

@@ -1,4 +1,4 @@
-"""The stack's services: how each is started, what it needs first, and how it is known to answer."""
+"""The stack's services: their command lines, the tasks that they need first, and their health checks."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ SERVERS, SERVICES, TRAFFIC = range(3)  # stopped from the last to the first
 
 @dataclass(slots=True)
 class StackServices:
-    """Makes the starts of a plan. `files` is set once Kafka's files are there."""
+    """Makes the starts of a plan. `files` is set once Kafka's files exist."""
 
     plan: StackPlan
     directory: StackDirectory
@@ -30,7 +30,7 @@ class StackServices:
     files: KafkaFiles | None = None
 
     def starts(self) -> list[Start]:
-        """Everything that runs."""
+        """Returns the starts of all services."""
         plan, options = self.plan, self.plan.options
         starts = []
         if plan.redis:
@@ -51,7 +51,7 @@ class StackServices:
         return starts
 
     def metrics_urls(self) -> list[str]:
-        """Where the aggregators tell how they get on."""
+        """Returns the addresses of the aggregators' metrics."""
         names = [name for name in self.plan.options.workers if name.startswith("aggregator")]
         return [f"http://{LOOPBACK}:{self.plan.ports[name]}/metrics" for name in names]
 

@@ -1,4 +1,4 @@
-"""Settings from a mapping of BILLING_* variables instead of this process's environment."""
+"""Reads settings from a mapping of BILLING_* variables instead of this process's environment."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -11,10 +11,10 @@ S = TypeVar("S", bound=Settings)
 
 
 def settings_of(kind: type[S], env: Mapping[str, str]) -> S:
-    """The settings as a process with these variables would read them.
+    """Returns the settings that a process with these variables would have.
 
     Raises:
-        pydantic.ValidationError: a value is not what its setting takes.
+        pydantic.ValidationError: a setting refuses its value.
     """
     values = {name.removeprefix(PREFIX).lower(): value for name, value in env.items() if name.startswith(PREFIX)}
     return kind(**values)

@@ -1,4 +1,4 @@
-"""What a stack does once while it boots, apart from starting services."""
+"""The steps that a stack runs once while it boots, besides starting services."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -27,12 +27,12 @@ from runtime.topics import TopicNames, create_topics, verify_topics
 # Writes records to a compacted topic: settings, topic, value (None: a tombstone) by key.
 WriteRecords = Callable[[KafkaSettings, str, Mapping[str, bytes | None]], object]
 
-POLL_SECONDS = 0.05
-DOCUMENTED_SECONDS = 60.0
+POLL_SECONDS = 0.05  # seconds between two polls
+DOCUMENTED_SECONDS = 60.0  # seconds to wait for the documented usage
 
 
 class StackSteps:
-    """Makes the steps of a plan. `given_up` ends those that wait."""
+    """Makes the steps of a plan. Setting `given_up` ends the steps that wait."""
 
     def __init__(self, services: StackServices, kafka: KafkaSettings, stripe: StripeSettings, cache: Path) -> None:
         self._services = services
@@ -46,7 +46,7 @@ class StackSteps:
         self.accounts: DemoAccounts | None = load_demo_accounts(self._demo_file) if self._plan.options.demo else None
 
     def steps(self, starts: list[Start], write: WriteRecords) -> list[BootStep]:
-        """Every step, with what it needs of the starts."""
+        """Returns all steps, with the tasks that they need."""
         kafka = {"kafka"} if self._plan.kafka else set()
         double = {"stripe-double"} if self._plan.double else set()
         running = {start.name for start in starts}
@@ -106,7 +106,7 @@ class StackSteps:
         return False
 
     def _demo_totals(self) -> str:
-        """Waits for the documented usage, or more: a person may have added to it, or have changed the account."""
+        """Waits for the documented usage, or more. It may never come, if a person changed the account."""
         found = self._until(self._has_documented, DOCUMENTED_SECONDS)
         if found:
             return f"{DOCS_ACCOUNT} has the documented usage"

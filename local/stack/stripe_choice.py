@@ -1,4 +1,4 @@
-"""Which Stripe a stack talks to: its own double, or one that the environment names, in test mode only."""
+"""Chooses the Stripe for a stack: its own double, or one that the environment names, in test mode only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ KEY = "BILLING_STRIPE_API_KEY"
 
 @dataclass(frozen=True, slots=True)
 class StripeChoice:
-    """`base` None: the stack's own double."""
+    """The address and the key of Stripe; `base` None: the stack's own double."""
 
     base: str | None
     api_key: str
 
 
 def choose_stripe(environ: Mapping[str, str]) -> StripeChoice:
-    """Decides by the environment.
+    """Chooses by the environment.
 
     Raises:
-        StackError: Stripe is named, but without a key or with one that is not of its test mode: a stack makes
-            meters, customers and traffic.
+        StackError: the environment names Stripe without a test-mode key. A stack makes meters, customers and traffic,
+            so it must not use live mode.
     """
     base, key = environ.get(BASE, ""), environ.get(KEY, "")
     if not base and key in {"", DOUBLE_API_KEY}:

@@ -1,4 +1,4 @@
-"""What a stack makes at Stripe before anything is sent there: meters, the demo's customers, what they subscribe to."""
+"""Makes the objects that a stack needs at Stripe: meters, the demo's customers and their subscriptions."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,16 +13,16 @@ from runtime.settings import StripeSettings
 from stripe_sync.stripe_api.client import make_client
 from stripe_sync.stripe_api.meters import create_missing, list_meters, meter_faults
 
-MOST_ITEMS = 20  # of a subscription, by Stripe
+MOST_ITEMS = 20  # items of a subscription: Stripe's limit
 
 T = TypeVar("T")
 
 
 def set_up_meters(settings: StripeSettings) -> list[str]:
-    """Creates the meters that are missing and gives their names.
+    """Creates the missing meters, and returns their names.
 
     Raises:
-        StackError: a meter would bill something else than what is counted, or Stripe does not let us.
+        StackError: a meter at Stripe would bill something else than the platform counts, or Stripe refuses.
     """
 
     async def work(client: stripe.StripeClient) -> list[str]:
@@ -38,18 +38,18 @@ def set_up_meters(settings: StripeSettings) -> list[str]:
 def make_customers(
     settings: StripeSettings, anchors: Mapping[str, int | None], namespace: str, now: float
 ) -> Mapping[str, str]:
-    """Makes a customer for each account and gives their ids; the same ones again within a day of a crash.
+    """Makes a customer per account, and returns their ids by account. Within a day of a crash, returns the same ids.
 
-    Each subscribes to all meters, from the start of its current period on: what it uses is on an invoice.
+    A customer subscribes to all meters from the start of its current period, so that its usage is on an invoice.
 
     Args:
-        settings: where Stripe is.
-        anchors: the accounts, with their billing anchors.
-        namespace: the installation's.
-        now: Unix seconds.
+        settings: Stripe's address and key.
+        anchors: the billing anchors by account.
+        namespace: the installation's namespace.
+        now: the time, Unix seconds.
 
     Raises:
-        StackError: Stripe does not let us.
+        StackError: Stripe refuses.
     """
 
     async def work(client: stripe.StripeClient) -> Mapping[str, str]:
@@ -78,7 +78,7 @@ def make_customers(
 
 
 async def _prices(client: stripe.StripeClient, namespace: str) -> list[str]:
-    """A price of each active meter, the catalogue's first: a cent a unit."""
+    """Makes a price of a cent per unit for every active meter, the catalogue's meters first. Returns their ids."""
     product = await client.v1.products.create_async(
         {"name": "Demo telephony"}, {"idempotency_key": f"{namespace}:product"}
     )

@@ -1,4 +1,4 @@
-"""Keeps services running: starts each, starts it again when it ends, stops them all in order."""
+"""Keeps services running: starts them, starts them again when they end, stops them in order."""
 
 import os
 import signal
@@ -16,21 +16,21 @@ from local.stack.back_off import next_delay
 from local.stack.crash_reason import crash_reason
 from local.stack.health_watch import HealthWatch
 
-POLL_SECONDS = 0.05
-HUNG_SECONDS = 60.0  # without an answer: as long as a worker may be silent before its own health page says so
-LOG_SECONDS = 10.0  # between two looks at the size of the logs
-REASON_LINES = 60  # of a log, in which the reason of an end is looked for
+POLL_SECONDS = 0.05  # seconds between two looks while services stop
+HUNG_SECONDS = 60.0  # seconds without an answer: as long as a worker's own health page allows
+LOG_SECONDS = 10.0  # seconds between two looks at the size of the logs
+REASON_LINES = 60  # lines of a log in which the reason of an end is searched
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is to run.
+    """A service to run.
 
     Attributes:
-        name: as it is shown.
-        make: returns its process when it is first started.
-        tier: higher ones are stopped earlier.
-        answers: whether it does; may take seconds. None where nobody can ask: only its end is noticed then.
+        name: the name for people.
+        make: makes its process, at the first start.
+        tier: services of a higher tier are stopped earlier.
+        answers: the health check; may take seconds. None: there is none, so the supervisor notices only its end.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A process runs; `again` says that it is not its service's first."""
+    """A process was started; `again`: it is not its service's first."""
 
     name: str
     pid: int
@@ -50,7 +50,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A process ended, or could not be started, by itself; it is tried again after `delay` seconds."""
+    """A process ended by itself, or could not be started; the next try is after `delay` seconds."""
 
     name: str
     reason: str
@@ -62,7 +62,7 @@ Happening = Started | Ended
 
 @dataclass(frozen=True, slots=True)
 class RunningProcess:
-    """One service's process."""
+    """A service's process."""
 
     name: str
     pid: int
@@ -71,7 +71,7 @@ class RunningProcess:
 
 @dataclass(slots=True)
 class _Watched:
-    """A service and how it fares. `due` is when to start it again; None while it runs."""
+    """A service and its state. `due` is the time to start it again; None while it runs."""
 
     service: Service
     process: ServerProcess
@@ -83,7 +83,7 @@ class _Watched:
 
 
 class Supervisor:
-    """Runs services. Every method belongs to the main thread: see `ServerProcess` on who may start children."""
+    """Runs services. Only the main thread may call its methods; `ServerProcess` explains why."""
 
     def __init__(
         self,
@@ -92,9 +92,9 @@ class Supervisor:
         watch: Callable[[Callable[[], bool], Callable[[], float]], HealthWatch] = HealthWatch,
         hung_seconds: float = HUNG_SECONDS,
     ) -> None:
-        """`report` hears of every start and end, at once; `now` is a monotonic clock in seconds.
+        """`report` is called at every start and end; `now` is a monotonic clock in seconds.
 
-        A service that has not answered for `hung_seconds` is killed, and started again like one that ended.
+        A service that has not answered for `hung_seconds` is killed, and then started again like one that ended.
         """
         self._report = report
         self._now = now
@@ -104,7 +104,7 @@ class Supervisor:
         self._next_look_at_logs = now()
 
     def start(self, service: Service) -> ServerProcess:
-        """Starts a service for the first time, and watches over it from now on.
+        """Starts a service for the first time, and watches it from now on.
 
         Raises:
             PortTakenError, ServerError, OSError: it can't be started.
@@ -117,7 +117,7 @@ class Supervisor:
         return process
 
     def tend(self) -> None:
-        """Looks after every service once: notes what ended, ends what hangs, starts again what is due."""
+        """Looks at all services once: notices ends, kills hanging services, starts services whose delay is over."""
         for watched in self._watched.values():
             if watched.due is None:
                 if not watched.process.running:
@@ -133,7 +133,7 @@ class Supervisor:
                 keep_small(watched.process.command.log)
 
     def processes(self) -> list[RunningProcess]:
-        """Each service's process, the last one for a service that is down, in the order of their first starts."""
+        """Returns the services' processes in the order of their first starts; the last process of one that is down."""
         return [
             RunningProcess(name, watched.process.pid, watched.process.command.log)
             for name, watched in self._watched.items()
@@ -141,15 +141,15 @@ class Supervisor:
         ]
 
     def all_running(self) -> bool:
-        """Whether no started service is down."""
+        """Returns whether all started services run."""
         return all(watched.due is None and watched.process.running for watched in self._watched.values())
 
     def ends(self) -> dict[str, int]:
-        """How often each started service has ended by itself."""
+        """Returns the number of ends by service, without those that the supervisor asked for."""
         return {name: watched.ends for name, watched in self._watched.items()}
 
     def last_words(self, name: str) -> str:
-        """What a service said last of why it does not run, and where all of it is; empty for one never started."""
+        """Returns the reason in a service's log why it does not run, with the log's path; empty if never started."""
         watched = self._watched.get(name)
         if watched is None:
             return ""
@@ -157,12 +157,12 @@ class Supervisor:
         return f"{words} (all of it: {watched.process.command.log})"
 
     def log_size(self, name: str) -> str:
-        """The bytes of a service's log; empty where there is none."""
+        """Returns the size of a service's log in bytes, as text; empty if there is no log."""
         log = self._watched[name].process.command.log if name in self._watched else None
         return str(log.stat().st_size) if log and log.exists() else ""
 
     def stop(self, at_once: Callable[[], bool]) -> None:
-        """Stops every service, the highest tier first, those of a tier together; kills them once `at_once()`."""
+        """Stops all services, the highest tier first, a tier together; kills them as soon as `at_once()` is true."""
         watched, self._watched = self._watched, {}
         for each in watched.values():
             if each.health:

@@ -1,4 +1,4 @@
-"""Which topic it is that bears a name: a topic that was deleted and made again is another one."""
+"""The id of a topic: a topic that was deleted and made again has the same name, but another id."""
 
 from kafka import KafkaAdminClient
 
@@ -7,7 +7,7 @@ from runtime.settings import KafkaSettings
 
 
 def topic_id(settings: KafkaSettings, name: str) -> str:
-    """The id that Kafka gave the topic when it was made.
+    """Returns the id that Kafka gave the topic when it was made.
 
     Raises:
         KafkaUnreachableError, KafkaError: Kafka does not answer.

@@ -1,7 +1,7 @@
 """`python -m local.stripe --port N`, with `--help` for the rest.
 
-The environment variables `BILLING_STRIPE_DOUBLE_WEBHOOK_URL` and `BILLING_STRIPE_WEBHOOK_SECRET` name the receiver of
-webhooks and what signs them.
+The environment variables `BILLING_STRIPE_DOUBLE_WEBHOOK_URL` and `BILLING_STRIPE_WEBHOOK_SECRET` set the receiver of
+webhooks and the secret that signs them.
 """
 
 import argparse
@@ -31,7 +31,7 @@ _PARSER.add_argument(
 
 
 def main() -> None:
-    """Serves until SIGTERM; ends in one line where it can't."""
+    """Serves until SIGTERM; ends with a one-line message if it can't."""
     arguments = _PARSER.parse_args()
     webhook = {"webhook_url": arguments.webhook_url, "webhook_secret": os.environ.get(WEBHOOK_SECRET)}
     with ends_in_one_line("stripe-double"):

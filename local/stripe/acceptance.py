@@ -1,8 +1,8 @@
-"""Whether Stripe accepts a meter event: the rules that both API versions share, as one pure decision.
+"""Decides whether Stripe accepts a meter event, by the rules that both API versions share. Pure.
 
-Sources: Stripe's reference of the meter event (v1 and v2) and of its error codes. Two orders and codes are not
-documented and chosen here: a duplicate is looked for last, and an unknown customer and a timestamp out of bounds carry
-the codes of Stripe's meter error reports.
+Sources: Stripe's reference of the meter event (v1 and v2) and of its error codes. Two points are not documented by
+Stripe, and chosen here: a duplicate is looked for last; and an unknown customer and a timestamp out of bounds have the
+codes of Stripe's meter error reports.
 """
 
 import re
@@ -13,14 +13,14 @@ from enum import StrEnum
 from local.stripe.errors import Json
 from local.stripe.events import MeteredUsage
 
-PAST_SECONDS = 35 * 86400
-FUTURE_SECONDS = 5 * 60
-MAX_DIGITS = 15
+PAST_SECONDS = 35 * 86400  # seconds: the highest age of an event
+FUTURE_SECONDS = 5 * 60  # seconds
+MAX_DIGITS = 15  # digits of a value
 _WHOLE = re.compile(rf"[0-9]{{1,{MAX_DIGITS}}}")
 
 
 class Reason(StrEnum):
-    """Why an event is refused; v2 answers with it as the code."""
+    """The reason for a refusal; v2 answers with it as the code."""
 
     NO_METER = "no_meter"
     ARCHIVED_METER = "archived_meter"
@@ -34,7 +34,7 @@ class Reason(StrEnum):
 
 
 class RefusedError(Exception):
-    """The event is not counted."""
+    """Stripe refuses the event: it is not counted."""
 
     def __init__(self, reason: Reason, message: str, param: str) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An event as it was sent; `timestamp` in Unix seconds."""
+    """An event as the client sent it; `timestamp` is in Unix seconds."""
 
     identifier: str
     event_name: str
@@ -61,10 +61,10 @@ def accept(
     customer_exists: Callable[[str], bool],
     identifier_taken: Callable[[str], bool],
 ) -> MeteredUsage:
-    """What the event adds. `meter` is the one that has its event name, if any.
+    """Returns the usage that the event adds. `meter` is the meter with its event name, if there is one.
 
     Raises:
-        RefusedError: with the first reason found.
+        RefusedError: the event is refused, with the first reason found.
     """
     meter = _open_meter(offer, meter)
     customer = _customer(offer, meter)

@@ -8,7 +8,7 @@ _FACT = "account"
 
 
 def retrieve(call: Call, _: NoParams) -> Json:
-    """The account that owns every key."""
+    """Returns the account that owns all keys."""
     identity = call.store.fact(_FACT)
     if identity is None:
         identity = f"acct_double{call.token(10)}"

@@ -1,7 +1,7 @@
-"""Idempotency keys: the stored answer of an executed request is replayed for the same key.
+"""Idempotency keys: a second request with the same key gets the stored answer of the first.
 
-Source: Stripe's idempotent requests. v1 stores what an executed request was answered, refusals included; v2 stores
-successes only and executes a refused request anew. Keys are forgotten 24 hours later.
+Source: Stripe's idempotent requests. v1 stores the answers of all executed requests, also refusals. v2 stores only
+successes, and executes a refused request again. Keys are forgotten after 24 hours.
 """
 
 import hashlib
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from local.stripe.errors import IDEMPOTENCY, StripeError
 from local.stripe.store import StripeStore
 
-KEPT_SECONDS = 24 * 3600
-_FORGET_EVERY_SECONDS = 600
+KEPT_SECONDS = 24 * 3600  # seconds
+_FORGET_EVERY_SECONDS = 600  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class StripeAnswer:
-    """What was answered, and under which request id."""
+    """An answer, and the id of its request."""
 
     status: int
     body: bytes
@@ -24,7 +24,7 @@ class StripeAnswer:
 
 
 def fingerprint(method: str, path: str, body: bytes) -> bytes:
-    """What makes two requests the same."""
+    """Returns a hash that is equal for equal requests."""
     return hashlib.blake2b(b"%s %s\n%s" % (method.encode(), path.encode(), body), digest_size=16).digest()
 
 
@@ -37,10 +37,10 @@ class Answers:
         self._forget_at = 0.0
 
     def begin(self, key: str, *, livemode: bool, fingerprint: bytes, now: float) -> StripeAnswer | None:
-        """The stored answer, if any; else the key is in progress until `end`.
+        """Returns the stored answer; None if there is none: then the key is in progress until `end`.
 
         Raises:
-            StripeError: 400, when the key came with another request; 409, while its first request is in progress.
+            StripeError: 400 if the key came with another request; 409 while its first request is in progress.
         """
         if (key, livemode) in self._in_progress:
             message = "There is currently another in-progress request using this Idempotent Key."
@@ -58,11 +58,11 @@ class Answers:
         return StripeAnswer(status=row[1], body=row[2], request_id=row[3])
 
     def end(self, key: str, *, livemode: bool) -> None:
-        """The key's request was answered."""
+        """Ends the progress of a key: its request was answered."""
         self._in_progress.discard((key, livemode))
 
     def keep(self, key: str, answer: StripeAnswer, *, livemode: bool, fingerprint: bytes, now: float) -> None:
-        """Store an answer, in the transaction of what it tells of."""
+        """Stores an answer, in the same transaction as the request's effects."""
         self._sql.execute(
             "INSERT OR REPLACE INTO answers (key, livemode, fingerprint, at, status, request_id, body)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""The wiring: which endpoints there are, and what they share."""
+"""The double's wiring: the list of endpoints, and the objects that they share."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -50,10 +50,10 @@ ENDPOINTS: tuple[Endpoint[Any], ...] = (
 
 
 def create_app(store: StripeStore, clock: StripeClock, *, latency: float = 0.0, token: Token = random_token) -> FastAPI:
-    """The double as an application.
+    """Returns the double as an application.
 
-    `latency` (seconds) is how long each of Stripe's endpoints takes to answer; `token` is the source of random ids.
-    The store belongs to the caller, who closes it.
+    `latency` is the time that Stripe's endpoints take to answer, in seconds; `token` is the source of random ids. The
+    caller owns the store, and closes it.
     """
     settings, courier = load(store), WebhookCourier(store, clock, token)
     gateway = Gateway(store, clock, token, latency, settings, Answers(store), Visibility(store), courier)

@@ -1,4 +1,4 @@
-"""Who is calling: the shape of the API key decides, as this double has no accounts to look it up in."""
+"""Checks API keys by their shape only, as this double has no list of keys."""
 
 import re
 
@@ -14,10 +14,10 @@ NO_KEY = (
 
 
 def bearer_of(authorization: str) -> str:
-    """The key or token in an Authorization header.
+    """Returns the key or token in an Authorization header.
 
     Raises:
-        StripeError: 401, when there is none.
+        StripeError: 401 if there is none.
     """
     if authorization[: len(_BEARER)].lower() != _BEARER:
         raise StripeError(NO_KEY, status=401, code=None)
@@ -25,10 +25,10 @@ def bearer_of(authorization: str) -> str:
 
 
 def livemode_of(key: str) -> bool:
-    """Whether an API key is a live one.
+    """Returns whether an API key is a live one.
 
     Raises:
-        StripeError: 401, when it is not shaped sk_test_, rk_test_, sk_live_ or rk_live_.
+        StripeError: 401 if the key does not begin with sk_test_, rk_test_, sk_live_ or rk_live_.
     """
     match = _KEY.fullmatch(key)
     if match is None:

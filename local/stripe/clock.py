@@ -12,13 +12,13 @@ class StripeClock:
         self.offset = offset
 
     def now(self) -> float:
-        """The double's time, Unix seconds."""
+        """Returns the double's time, Unix seconds."""
         return self.wall() + self.offset
 
     def advance(self, seconds: float) -> None:
-        """Move by `seconds`; a negative number moves back."""
+        """Moves the clock by `seconds`; a negative number moves it back."""
         self.offset += seconds
 
     def set(self, at: float) -> None:
-        """Move so that it is `at` (Unix seconds) now."""
+        """Moves the clock to `at` (Unix seconds)."""
         self.offset = at - self.wall()

@@ -1,4 +1,4 @@
-"""Controls for whoever checks the product: what arrived, what was accepted, and what the invoices will say."""
+"""Controls for checks of the product: the events that arrived, the accepted units, and the invoices."""
 
 from collections import defaultdict
 from typing import Annotated, Any

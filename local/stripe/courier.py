@@ -1,6 +1,6 @@
-"""Closes report windows, and brings the reports to the webhook's receiver until it takes them.
+"""Closes report windows, and delivers the reports to the webhook's receiver until it accepts them.
 
-The courier works while there is something to close or to bring, and ends then; whoever makes work wakes it.
+The courier works while there are windows to close or reports to deliver, and then ends. New work wakes it again.
 """
 
 import asyncio
@@ -21,19 +21,19 @@ from local.stripe.settings import Settings
 from local.stripe.store import StripeStore
 from local.stripe.tokens import Token
 
-POLL_SECONDS = 0.05
-CALL_SECONDS = 10.0
+POLL_SECONDS = 0.05  # seconds between two turns
+CALL_SECONDS = 10.0  # seconds for one delivery
 
 
 def signature(body: bytes, secret: str, at: int) -> str:
-    """The Stripe-Signature header. `at` is real time (Unix seconds): receivers refuse what is minutes old."""
+    """Returns the Stripe-Signature header. `at` is real time (Unix seconds): receivers refuse an old signature."""
     digest = hmac.new(secret.encode(), b"%d." % at + body, hashlib.sha256).hexdigest()
     return f"t={at},v1={digest}"
 
 
 @dataclass(slots=True)
 class WebhookCourier:
-    """One per double."""
+    """Delivers the webhooks of one double."""
 
     store: StripeStore
     clock: StripeClock
@@ -42,13 +42,13 @@ class WebhookCourier:
     _task: "asyncio.Task[None] | None" = field(default=None, init=False)
 
     def wake(self, settings: Settings) -> None:
-        """Work until everything is closed and brought; a second call only renews the settings."""
+        """Works until everything is closed and delivered; a second call meanwhile only renews the settings."""
         self._settings = settings
         if (self._task is None or self._task.done()) and self._has_work():
             self._task = asyncio.create_task(self._work())
 
     async def stop(self) -> None:
-        """Leave the rest to the next start."""
+        """Stops; the rest is delivered after the next start."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -1,21 +1,21 @@
-"""What is still to be sent to the webhook's receiver, and when; with Stripe's patience."""
+"""The queue of webhook deliveries, with Stripe's delays and its limit of three days."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from local.stripe.store import StripeStore
 
-FIRST_SECONDS = 1.0
-LONGEST_SECONDS = 3600.0
+FIRST_SECONDS = 1.0  # seconds
+LONGEST_SECONDS = 3600.0  # seconds
 PATIENCE_SECONDS = 3 * 86400
-"""Source: Stripe, "retries for up to three days with an exponential back off"."""
+"""Seconds. Source: Stripe, "retries for up to three days with an exponential back off"."""
 
 State = Literal["waiting", "delivered", "given up"]
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookDelivery:
-    """One event on its way; `created` and `due` in Unix seconds of the double's clock."""
+    """One event to deliver; `created` and `due` are Unix seconds of the double's clock."""
 
     number: int
     livemode: bool
@@ -26,7 +26,7 @@ class WebhookDelivery:
 
 
 def delay_after(attempts: int) -> float:
-    """How long to wait after so many failed attempts."""
+    """Returns the seconds to wait after this number of failed attempts."""
     return float(min(FIRST_SECONDS * 2 ** (attempts - 1), LONGEST_SECONDS))
 
 
@@ -37,12 +37,12 @@ class WebhookDeliveries:
         self._sql = store.connection
 
     def add(self, event: str, *, livemode: bool, now: float) -> None:
-        """Send an event as soon as possible."""
+        """Adds an event, to be sent as soon as possible."""
         query = "INSERT INTO deliveries (livemode, event, created, due) VALUES (?, ?, ?, ?)"
         self._sql.execute(query, (livemode, event, now, now))
 
     def due(self, now: float) -> list[WebhookDelivery]:
-        """What is to be tried now: also what waits for a moment that a clock moved back has put out of reach."""
+        """Returns the deliveries to try now; also those that a clock moved back would otherwise delay for long."""
         rows = self._sql.execute(
             "SELECT seq, livemode, event, created, attempts, due FROM deliveries"
             " WHERE state = 'waiting' AND (due <= :now OR due > :now + :longest) ORDER BY seq LIMIT 100",
@@ -51,11 +51,11 @@ class WebhookDeliveries:
         return [WebhookDelivery(number, bool(livemode), *rest) for number, livemode, *rest in rows]
 
     def waiting(self) -> bool:
-        """Whether anything is left to send."""
+        """Returns whether any delivery is left."""
         return self._sql.execute("SELECT 1 FROM deliveries WHERE state = 'waiting' LIMIT 1").fetchone() is not None
 
     def attempted(self, delivery: WebhookDelivery, *, arrived: bool, now: float) -> None:
-        """Note what came of an attempt."""
+        """Stores the result of an attempt."""
         attempts = delivery.attempts + 1
         late = now - delivery.created >= PATIENCE_SECONDS
         state: State = "delivered" if arrived else "given up" if late else "waiting"
@@ -65,7 +65,7 @@ class WebhookDeliveries:
         )
 
     def counts(self) -> dict[str, int]:
-        """How many are in each state, and all attempts."""
+        """Returns the number of deliveries by state, and of all attempts."""
         rows = self._sql.execute("SELECT state, count(*) FROM deliveries GROUP BY state").fetchall()
         (attempts,) = self._sql.execute("SELECT total(attempts) FROM deliveries").fetchone()
         return {"waiting": 0, "delivered": 0, "given up": 0} | dict(rows) | {"attempts": int(attempts)}

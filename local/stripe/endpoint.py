@@ -1,6 +1,6 @@
-"""What an endpoint is: a method, a path, its parameters, and a synchronous handler.
+"""An endpoint: a method, a path, its parameters, and a synchronous handler.
 
-A handler runs in one transaction and without interruption, so that it may check and then write.
+A handler runs in one transaction and without interruption, so it can safely check and then write.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from local.stripe.visibility import Shown
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One authenticated request: whose state it sees, when, what its path names, and what summaries show it."""
+    """One authenticated request: its store and mode, its time, the names in its path, and the events it may see."""
 
     store: StripeStore
     livemode: bool
@@ -35,21 +35,21 @@ class Call:
 
     @property
     def now(self) -> int:
-        """The double's time in whole Unix seconds, as v1 objects carry it."""
+        """Returns the double's time in whole Unix seconds, as in v1 objects."""
         return int(self.time)
 
     @property
     def objects(self) -> Objects:
-        """The objects of the caller's mode."""
+        """Returns the objects of the caller's mode."""
         return Objects(self.store, livemode=self.livemode)
 
     @property
     def events(self) -> EventLog:
-        """The meter events of the caller's mode."""
+        """Returns the meter events of the caller's mode."""
         return EventLog(self.store, livemode=self.livemode)
 
     def new_id(self, prefix: str) -> str:
-        """A fresh id such as `cus_...`."""
+        """Returns a new id such as `cus_...`."""
         return f"{prefix}_{self.token(14)}"
 
 
@@ -57,8 +57,8 @@ class Call:
 class Endpoint(Generic[P]):
     """One of Stripe's endpoints.
 
-    `lane` names the lane that a call holds, if any; `sightings` the meter events that it brings; `by_session` says that
-    a session's token opens it, instead of an API key.
+    `lane` returns the lane that a call holds, if any; `sightings` returns the meter events in a request; `by_session`:
+    the caller needs a session's token instead of an API key.
     """
 
     method: str
@@ -71,5 +71,5 @@ class Endpoint(Generic[P]):
 
     @property
     def v2(self) -> bool:
-        """Whether requests are JSON and errors have v2's shape."""
+        """Returns whether requests are JSON and errors have v2's shape."""
         return self.path.startswith("/v2/")

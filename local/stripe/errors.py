@@ -1,4 +1,4 @@
-"""Stripe's refusals: one exception, and its two renderings (v1 and v2 bodies differ)."""
+"""Stripe's refusals: one exception with two bodies, for v1 and for v2."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ IDEMPOTENCY = "idempotency_error"
 
 
 class StripeError(Exception):
-    """A refusal as Stripe words it.
+    """A refusal in Stripe's words.
 
-    `executed` says whether the endpoint had begun its work. Stripe stores the answer of an executed request under its
-    Idempotency-Key; a refusal of parameters, of a key or of a concurrent request is not stored and may be tried anew.
+    `executed`: the endpoint had begun its work. Stripe stores the answer of an executed request under its
+    Idempotency-Key. A refusal of parameters, of a key or of a concurrent request is not stored: a retry is executed.
     """
 
     def __init__(
@@ -53,23 +53,23 @@ class StripeError(Exception):
 
 
 def no_such(kind: str, identity: str, *, param: str, status: int = 400) -> StripeError:
-    """The object that a parameter names does not exist; `status` 404 where the path names it."""
+    """Returns the error for an object that does not exist; `status` is 404 if the path names the object."""
     message = f"No such {kind}: '{identity}'"
     return StripeError(message, status=status, code="resource_missing", param=param, executed=True)
 
 
 def unknown_parameter(param: str) -> StripeError:
-    """A parameter that the endpoint does not have."""
+    """Returns the error for a parameter that the endpoint does not have."""
     return StripeError(f"Received unknown parameter: {param}", code="parameter_unknown", param=param)
 
 
 def missing_parameter(param: str) -> StripeError:
-    """A required parameter is absent."""
+    """Returns the error for a missing required parameter."""
     return StripeError(f"Missing required param: {param}.", code="parameter_missing", param=param)
 
 
 def unknown_path(method: str, path: str) -> StripeError:
-    """No endpoint has this method and path."""
+    """Returns the error for a method and path without an endpoint."""
     return StripeError(
         f"Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at "
         "https://support.stripe.com/.",

@@ -1,7 +1,7 @@
-"""What Stripe has counted: GET /v1/billing/meters/{id}/event_summaries.
+"""Stripe's summaries of meter events: GET /v1/billing/meters/{id}/event_summaries.
 
-Without a grouping window the answer is one summary of the whole range, be it 0. With one, only windows with usage are
-listed. Events younger than the summaries' lag are left out.
+Without a grouping window, the answer is one summary of the whole range, even if it is 0. With a grouping window, only
+windows with usage are listed. Events younger than the summaries' lag are left out.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ _MINUTE = 60
 
 
 class SummaryList(Page):
-    """Whose usage, from `start_time` to before `end_time` (Unix seconds)."""
+    """The customer and the range of time: from `start_time` to before `end_time` (Unix seconds)."""
 
     customer: Text
     start_time: UnixTime
@@ -51,10 +51,10 @@ def list_all(call: Call, params: SummaryList) -> Json:
 
 
 def _window(params: SummaryList) -> int:
-    """The windows' length in seconds.
+    """Returns the length of the windows in seconds.
 
     Raises:
-        StripeError: 400, when the range is empty or not aligned with the windows, or else with minutes.
+        StripeError: 400 if the range is empty, or not aligned with the windows (without windows: with minutes).
     """
     grouping = params.value_grouping_window
     step = _MINUTE if grouping is None else WINDOW_SECONDS[grouping]
@@ -72,7 +72,7 @@ def _summary(meter: Json, customer: str, start: int, end: int, value: int) -> Js
     return {
         "id": f"mtrusg_{'' if meter['livemode'] else 'test_'}{digest[:32]}",
         "object": "billing.meter_event_summary",
-        "aggregated_value": float(value),  # as Stripe tells it: exact up to 2**53
+        "aggregated_value": float(value),  # as in Stripe's answer: exact up to 2**53
         "end_time": end,
         "livemode": meter["livemode"],
         "meter": meter["id"],

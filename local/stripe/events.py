@@ -1,4 +1,4 @@
-"""The accepted meter events: what is counted, and which identifiers are taken."""
+"""The accepted meter events: sums them, and knows the identifiers that are taken."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,9 @@ from local.stripe.store import StripeStore
 from local.stripe.visibility import EVERYTHING, Shown
 
 UNIQUE_SECONDS = 24 * 3600
-"""How long an identifier stays taken. Source: Stripe, "a rolling period of at least 24 hours"."""
+"""Seconds for which an identifier stays taken. Source: Stripe, "a rolling period of at least 24 hours"."""
 
-_SUM = "sum(value)"  # a whole number, however large: total() would be a float
+_SUM = "sum(value)"  # an exact whole number; total() would be a float
 _COUNT = "count(*)"
 # With a bare max(), SQLite takes the other columns from the row that has it.
 _LAST = "value, max(timestamp * 4294967296 + seq)"
@@ -26,7 +26,7 @@ WINDOW_SECONDS = {"hour": 3600, "day": 86400}
 
 @dataclass(frozen=True, slots=True)
 class MeteredUsage:
-    """What one accepted event adds."""
+    """The usage that one accepted event adds."""
 
     identifier: str
     event_name: str
@@ -38,9 +38,9 @@ class MeteredUsage:
 
 @dataclass(frozen=True, slots=True)
 class SummaryQuery:
-    """Whose usage of which meter, from `start` to before `end` (Unix seconds), in windows of `window` seconds.
+    """Asks for a customer's usage of a meter, from `start` to before `end` (Unix seconds), in windows of seconds.
 
-    Only what is `shown` is looked at.
+    Only events that are `shown` count.
     """
 
     meter: str
@@ -61,7 +61,7 @@ class EventLog:
         self._livemode = livemode
 
     def taken(self, identifier: str, *, now: float) -> bool:
-        """Whether the identifier was accepted within the last 24 hours of the double's clock."""
+        """Returns whether the identifier was accepted within the last 24 hours of the double's clock."""
         row = self._sql.execute(
             "SELECT 1 FROM meter_events WHERE identifier = ? AND livemode = ? AND received > ? LIMIT 1",
             (identifier, self._livemode, now - UNIQUE_SECONDS),
@@ -69,7 +69,7 @@ class EventLog:
         return row is not None
 
     def append(self, usage: MeteredUsage, *, received: float) -> None:
-        """Count an event."""
+        """Adds an accepted event."""
         self._sql.execute(
             "INSERT INTO meter_events (livemode, identifier, received, event_name, meter, customer, timestamp, value)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -87,7 +87,7 @@ class EventLog:
         self._sql.execute(_ADD, (self._livemode, usage.customer, usage.event_name, usage.value))
 
     def span(self, customer: str) -> list[tuple[str, int, int]]:
-        """(meter, earliest, latest timestamp) of every meter that a customer has usage of."""
+        """Returns (meter, earliest, latest timestamp) for all meters with usage of a customer."""
         return self._sql.execute(
             "SELECT meter, min(timestamp), max(timestamp) FROM meter_events"
             " WHERE customer = ? AND livemode = ? GROUP BY meter",
@@ -95,14 +95,14 @@ class EventLog:
         ).fetchall()
 
     def customers(self) -> list[str]:
-        """Every customer with usage."""
+        """Returns all customers with usage."""
         query = "SELECT DISTINCT customer FROM sums WHERE livemode = ? ORDER BY customer"
         return [row[0] for row in self._sql.execute(query, (self._livemode,))]
 
     def aggregate(self, question: SummaryQuery) -> list[tuple[int, int]]:
-        """(window's start, aggregated value) of every window with usage, newest first.
+        """Returns (window's start, aggregated value) for all windows with usage, newest first.
 
-        On a pre-aggregated meter the event received last in an hour or day of event time replaces the ones before it.
+        On a pre-aggregated meter, only the last received event of an hour or day of event time counts.
         """
         only_last = "" if question.event_time_window is None else _ONLY_LAST
         rows = self._sql.execute(
@@ -126,7 +126,7 @@ class EventLog:
 
 
 def totals(store: StripeStore) -> list[tuple[str, str, int, int]]:
-    """(customer, event name, events, sum of values) of everything accepted, in both modes."""
+    """Returns (customer, event name, events, sum of values) of all accepted events, in both modes."""
     return store.connection.execute(
         "SELECT customer, event_name, sum(events), sum(units) FROM sums GROUP BY customer, event_name"
     ).fetchall()

@@ -1,4 +1,4 @@
-"""What a fault looks like from outside. Every such answer is marked, so that a test knows that it was meant."""
+"""Makes the answers of scripted faults. They have a header, so that a test can recognise them as intended."""
 
 import math
 import socket
@@ -14,24 +14,24 @@ from local.stripe.sessions import expired
 
 MARK = "Stripe-Double-Fault"
 TRANSPORT = "transport"
-"""Where a request's scope has its connection, in `state`."""
+"""The key in a scope's `state` that holds the request's connection."""
 
 _RESET = struct.pack("ii", 1, 0)
 _HTML = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 class Cut(Response):
-    """No answer: the connection ends, closed (FIN) or reset (RST)."""
+    """No answer: ends the connection by a close (FIN) or a reset (RST)."""
 
     def __init__(self, *, reset: bool) -> None:
         super().__init__(status_code=0)
         self._reset = reset
 
     async def __call__(self, scope: Scope, receive: Receive, _: Send) -> None:
-        """End the connection and wait until it has.
+        """Ends the connection, and waits until it has ended.
 
         Raises:
-            ConnectionResetError: where the application runs without a server, this is all a caller can notice.
+            ConnectionResetError: the application runs without a server, as in tests, so there is no connection.
         """
         transport = scope.get("state", {}).get(TRANSPORT)
         if transport is None:
@@ -46,7 +46,7 @@ class Cut(Response):
 
 
 def refusal_of(rule: Rule, *, v2: bool) -> StripeError | None:
-    """The error that a fault answers with; None where it is none of Stripe's."""
+    """Returns the error that a fault answers with; None if the fault is not an error of Stripe's."""
     match rule.fault:
         case Fault.ERROR_BEFORE | Fault.ERROR_AFTER:
             kind, code = (None, "api_error") if v2 else ("api_error", None)
@@ -69,7 +69,7 @@ def refusal_of(rule: Rule, *, v2: bool) -> StripeError | None:
 
 
 def spoiled(rule: Rule, answer: Response) -> Response:
-    """What is left of an answer."""
+    """Returns what a fault leaves of an answer."""
     match rule.fault:
         case Fault.ACCEPT_THEN_DROP | Fault.REFUSE_AND_DROP:
             return Cut(reset=False)

@@ -1,4 +1,4 @@
-"""Scripted faults: which requests something goes wrong with, how often, and what."""
+"""Scripted faults: rules for the requests that fail, how often, and in which way."""
 
 import re
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class MatchedRequest(Protocol):
-    """What rules are matched with; `text` is everything that the request says: path, query and body."""
+    """The request that rules are matched with; `text` is its path, query and body."""
 
     @property
     def text(self) -> str: ...  # noqa: D102
@@ -20,7 +20,7 @@ class MatchedRequest(Protocol):
 
 
 class Fault(StrEnum):
-    """What goes wrong. Of all but the first four, nothing was accepted."""
+    """The kinds of fault. After the first four, the request was executed; after all others it was not."""
 
     ACCEPT_THEN_DROP = "accept_then_drop"
     ERROR_AFTER = "error_after"
@@ -38,17 +38,17 @@ class Fault(StrEnum):
 
 
 EXECUTED = frozenset({Fault.ACCEPT_THEN_DROP, Fault.ERROR_AFTER, Fault.TRUNCATED, Fault.SLOW})
-"""The request is executed first, as if nothing were wrong."""
+"""The faults before which the request is executed normally."""
 
 
 class Match(BaseModel):
-    """Which requests; what is absent matches all.
+    """Selects requests; an absent field matches all.
 
     Attributes:
         method: GET, POST or DELETE.
-        path: the path, where * stands for anything.
-        customer: a customer's id that the path, the query or the body names.
-        meter: a meter's id or event name, likewise.
+        path: the path; * matches anything.
+        customer: a customer's id in the path, the query or the body.
+        meter: a meter's id or event name in the path, the query or the body.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,7 +59,7 @@ class Match(BaseModel):
     meter: str | None = None
 
     def fits(self, method: str, path: str, text: str) -> bool:
-        """Whether it is one of them."""
+        """Returns whether the request matches."""
         return (
             self.method in {None, method}
             and (self.path is None or fnmatchcase(path, self.path))
@@ -68,12 +68,12 @@ class Match(BaseModel):
 
 
 class Rule(BaseModel):
-    """A fault and its occasions.
+    """A fault, and when it happens.
 
     Attributes:
-        times: how often it fires; once, if `probability` isn't given either.
-        probability: the chance of each matching request, drawn from `seed`.
-        seconds: how long a slow answer takes, and what Retry-After says of a rate limit.
+        times: the number of times that it fires; default: once, or without limit if `probability` is given.
+        probability: the probability that it fires for a matching request, drawn from `seed`.
+        seconds: the time that a slow answer takes; for a rate limit, the value of Retry-After.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -95,7 +95,7 @@ class Rule(BaseModel):
 
 @dataclass(slots=True)
 class Scripted:
-    """A rule at work."""
+    """A rule, and the number of times that it has fired."""
 
     rule: Rule
     fired: int = 0
@@ -106,11 +106,11 @@ class Scripted:
 
     @property
     def spent(self) -> bool:
-        """Whether it has fired as often as it should."""
+        """Returns whether the rule has fired `times` times."""
         return self.rule.times is not None and self.fired >= self.rule.times
 
     def fires(self, method: str, path: str, text: str) -> bool:
-        """Whether it hits this request; draws only where it could."""
+        """Returns whether the rule fires for this request; draws a number only for a matching one."""
         if self.spent or not self.rule.match.fits(method, path, text):
             return False
         hit = self.rule.probability is None or self.random.random() < self.rule.probability
@@ -125,15 +125,15 @@ class Faults:
     scripted: list[Scripted] = field(default_factory=list)
 
     def add(self, rules: list[Rule]) -> None:
-        """Append rules."""
+        """Appends rules."""
         self.scripted += [Scripted(rule) for rule in rules]
 
     def clear(self) -> None:
-        """Nothing goes wrong any more."""
+        """Removes all rules."""
         self.scripted = []
 
     def next(self, method: str, request: MatchedRequest) -> Rule | None:
-        """What goes wrong with a request."""
+        """Returns the rule that fires for a request; None if none does."""
         if not self.scripted:
             return None
         path, text = request.path, request.text

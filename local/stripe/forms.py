@@ -1,4 +1,4 @@
-"""Stripe's form encoding: `a[b]=c`, `a[0][b]=c` and `a[]=c` become nested mappings of strings."""
+"""Decodes Stripe's form encoding: `a[b]=c`, `a[0][b]=c` and `a[]=c` become nested mappings of strings."""
 
 import re
 from typing import Any
@@ -13,10 +13,10 @@ _PART = re.compile(r"\[([^\[\]]*)\]")
 
 
 def decode(encoded: str) -> Form:
-    """Decode a query string or a form body. An array stays a mapping of its indexes: the parameter's type decides.
+    """Decodes a query string or a form body. An array becomes a mapping of indexes; the parameter's type converts it.
 
     Raises:
-        StripeError: 400, when a name can't be read, or is both a value and a mapping.
+        StripeError: 400 if a name can't be read, or is both a value and a mapping.
     """
     form: Form = {}
     for name, value in parse_qsl(encoded, keep_blank_values=True):

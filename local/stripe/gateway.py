@@ -1,4 +1,4 @@
-"""From an HTTP request to an endpoint's answer: faults, key, idempotency, lane, transaction, Request-Id."""
+"""Handles a request before and after its endpoint: faults, key, idempotency, lane, transaction, Request-Id."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ from local.stripe.visibility import Visibility
 
 @dataclass(slots=True)
 class Gateway:
-    """What all requests share. `latency` (seconds) is how long each of Stripe's endpoints takes to answer."""
+    """The objects that all requests share. `latency`: seconds that Stripe's endpoints take to answer."""
 
     store: StripeStore
     clock: StripeClock
@@ -49,7 +49,7 @@ class Gateway:
     requests: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def route(self, endpoint: Endpoint[Any]) -> Route:
-        """The endpoint as a Starlette route."""
+        """Returns the endpoint as a Starlette route."""
 
         async def respond(request: Request) -> Response:
             received = Received(endpoint, request, await request.body(), self._request_id())
@@ -64,7 +64,7 @@ class Gateway:
         return Route(endpoint.path, respond, methods=[endpoint.method])
 
     async def unknown(self, request: Request, _: Exception) -> Response:
-        """Stripe's answer where no endpoint has the method and path: an unknown caller learns nothing but that."""
+        """Returns Stripe's answer for an unknown method or path; a caller without a key gets 401 instead."""
         path = request.url.path
         try:
             livemode_of(bearer_of(request.headers.get("authorization", "")))
@@ -75,14 +75,14 @@ class Gateway:
         return _refusal(error, self._request_id(), v2=path.startswith("/v2/"))
 
     def change(self, settings: Settings) -> None:
-        """Behave otherwise from now on, and after a restart."""
+        """Applies the settings from now on, and keeps them for the next start."""
         self.settle()
         self.settings = settings
         keep(self.store, settings)
         self.courier.wake(settings)
 
     def settle(self) -> None:
-        """Summaries keep what they show: to be called before the clock or the lag changes."""
+        """Freezes the events that summaries show. Call it before the clock or the lag changes."""
         self.visibility.settle(self.clock.now(), self.settings.summary_lag)
 
     async def _respond(self, received: Received, *, slow: float = 0.0) -> Response:
@@ -154,7 +154,7 @@ class Gateway:
             return answer
 
     def _note_refusal(self, received: Received, call: Call, params: Params, error: StripeError) -> None:
-        """What a refusal leaves behind, after all else was rolled back."""
+        """Stores the traces of a refusal (sightings and the stored answer) after the rest was rolled back."""
         with self.store.transaction():
             self._sight(received, call, params)
             if error.executed and not received.endpoint.v2:
@@ -168,7 +168,7 @@ class Gateway:
             Sightings(self.store).record(seen, livemode=call.livemode, now=call.time)
 
     def _only_sight(self, received: Received) -> None:
-        """A request that goes no further was still received, if it can be read."""
+        """Records the meter events of a request that is not executed, if it can be read."""
         try:
             received.livemode = self._livemode(received)
             with self.store.transaction():

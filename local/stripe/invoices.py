@@ -1,8 +1,8 @@
-"""What each billing period's invoice has of each meter: billed, or accepted too late to be billed ever.
+"""Computes the invoice lines of billing periods by meter: units billed, and units accepted too late to be billed.
 
 Source: Stripe, "Usage is allotted by event timestamp; an invoice is final a grace period after its period has ended;
-usage reported after that is not invoiced". Not part of Stripe's API: its own previews need prices, which the double
-does not apply. Every meter of a customer counts, whether a subscription has a price for it or not.
+usage reported after that is not invoiced". This is not part of Stripe's API: Stripe's own previews need prices, and the
+double does not apply prices. All meters of a customer count, even without a price in a subscription.
 """
 
 from collections.abc import Iterator
@@ -20,16 +20,16 @@ from local.stripe.visibility import Shown
 
 Status = Literal["open", "draft", "final", "outside"]
 
-# The UTC calendar month, where a customer has no subscription.
+# The UTC calendar month, for a customer without a subscription.
 _CALENDAR = Cycle(0, "month")
 
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """One meter's line of one period; moments in Unix seconds.
+    """One meter's line of one period; times are Unix seconds.
 
-    `status`: open until the period ends, draft until `finalizes`, final after; outside is usage before the
-    subscription's start or after its end, which no invoice has. `late` was accepted once the invoice was final.
+    `status`: open until the period ends, draft until `finalizes`, then final; outside: usage before the subscription's
+    start or after its end, which is on no invoice. `late`: units accepted after the invoice was final.
     """
 
     meter: str
@@ -44,14 +44,14 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """When a customer subscribes: usage before `start` and from `end` on is nobody's."""
+    """The term of a subscription: usage before `start` and from `end` on is on no invoice."""
 
     cycle: Cycle
     start: float
     end: float
 
     def period(self, at: int) -> tuple[int, int, bool]:
-        """The period of a moment, clipped to the term, and whether it is inside."""
+        """Returns the period of a moment, clipped to the term, and whether it is inside the term."""
         start, end = self.cycle.period(at)
         for bound in (self.start, self.end):
             if start < bound < end:
@@ -60,7 +60,7 @@ class _Term:
 
 
 def invoices(store: StripeStore, customer: str, *, livemode: bool, now: float, grace: float) -> Json:
-    """A customer's lines, oldest first, and the subscription that cuts the periods, if any."""
+    """Returns a customer's lines, oldest first, and the subscription that defines the periods, if any."""
     objects, events = Objects(store, livemode=livemode), EventLog(store, livemode=livemode)
     subscription = _subscription(objects, customer)
     term = _term(subscription)
@@ -117,7 +117,7 @@ def _question(meter: Json, customer: str, start: int, end: int) -> SummaryQuery:
 
 
 def _subscription(objects: Objects, customer: str) -> Json | None:
-    """The newest that is not canceled, else the newest."""
+    """Returns the newest subscription that is not canceled, else the newest."""
     every = list(objects.every(SUBSCRIPTION, owner=customer))
     return next((each for each in every if each["status"] != "canceled"), every[0] if every else None)
 

@@ -1,4 +1,4 @@
-"""One call at a time per customer and meter.
+"""Allows one call at a time per customer and meter.
 
 Source: Stripe's rate limits for meter events, "one concurrent call per customer per meter".
 """
@@ -22,14 +22,14 @@ class Lanes:
         self._busy: set[Lane] = set()
         self._at_once: Counter[Lane] = Counter()
         self.most: dict[Lane, int] = {}
-        """The most calls that were ever in progress at once, refused ones included, of lanes with more than one."""
+        """The most calls that were in progress at once, with refused ones, by lane; only lanes with more than one."""
 
     @contextmanager
     def hold(self, lane: Lane | None, *, v2: bool) -> Iterator[None]:
-        """Hold the lane while a call is in progress; a call without one is never refused.
+        """Holds the lane while a call is in progress; a call without a lane is never refused.
 
         Raises:
-            StripeError: 429, while another call holds it. v2 says too_many_concurrent_requests, v1 lock_timeout.
+            StripeError: 429 while another call holds it. v2's code is too_many_concurrent_requests, v1's lock_timeout.
         """
         if lane is None:
             yield

@@ -1,4 +1,4 @@
-"""How an update changes metadata. Source: Stripe, "Metadata": an empty value unsets a key, an empty string all."""
+"""Updates metadata. Source: Stripe, "Metadata": an empty value removes a key, an empty string removes all keys."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ MetadataUpdate = MetadataMap | Literal[""]
 
 
 def updated_metadata(current: dict[str, str], change: MetadataUpdate | None) -> dict[str, str]:
-    """`current` after the change; None changes nothing."""
+    """Returns `current` after the change; None changes nothing."""
     if change is None:
         return current
     if change == "":

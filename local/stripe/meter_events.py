@@ -23,7 +23,7 @@ Short = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class MeterEvent(Params):
-    """What both versions have."""
+    """The parameters of both versions."""
 
     event_name: Short
     identifier: Short | None = None
@@ -48,7 +48,7 @@ class MeterEventV2(MeterEvent):
 
 
 def create_v1(call: Call, params: MeterEventV1) -> Json:
-    """Count an event, or refuse it the way v1 does: most reasons are told by the message only."""
+    """Counts an event, or refuses it like v1: for most reasons, only the message tells the reason."""
     offer = offer_of(call, params)
     try:
         _count(call, offer, v2=False)
@@ -68,7 +68,7 @@ def create_v1(call: Call, params: MeterEventV1) -> Json:
 
 
 def create_v2(call: Call, params: MeterEventV2) -> Json:
-    """Count an event, or refuse it with the reason as the code."""
+    """Counts an event, or refuses it with the reason as the code."""
     offer = offer_of(call, params)
     try:
         _count(call, offer, v2=True)
@@ -86,7 +86,7 @@ def create_v2(call: Call, params: MeterEventV2) -> Json:
 
 
 def lane(call: Call, params: MeterEvent) -> Lane | None:
-    """The customer and meter that the call occupies; none when the event names no customer."""
+    """Returns the lane (customer and meter) that the call holds; None if the event names no customer."""
     meter = for_event_name(call.objects, params.event_name)
     if meter is None:
         return None
@@ -95,7 +95,7 @@ def lane(call: Call, params: MeterEvent) -> Lane | None:
 
 
 def offer_of(call: Call, event: MeterEventV1 | MeterEventV2) -> Offer:
-    """The event with what the caller left out: an identifier, and now."""
+    """Returns the event, with defaults for a missing identifier (random) and timestamp (now)."""
     at = _seconds(event)
     if at is None:
         at = float(call.now) if isinstance(event, MeterEventV1) else call.time
@@ -103,7 +103,7 @@ def offer_of(call: Call, event: MeterEventV1 | MeterEventV2) -> Offer:
 
 
 def sighting_of(event: MeterEventV1 | MeterEventV2) -> list[Sighting]:
-    """The event's arrival, if it has an identifier; v1 and v2 bodies that mean the same are the same."""
+    """Returns the sighting of an event with an identifier. Equal events in v1 and v2 have equal sightings."""
     if event.identifier is None:
         return []
     return [sighting(event.identifier, event.event_name, sorted(event.payload.items()), _seconds(event))]

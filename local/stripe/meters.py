@@ -17,26 +17,26 @@ DisplayName = Annotated[str, Field(min_length=1, max_length=250)]
 
 
 class Aggregation(Params):
-    """How values become one."""
+    """The formula that combines values."""
 
     formula: Literal["sum", "count", "last"]
 
 
 class CustomerMapping(Params):
-    """Which payload key names the customer."""
+    """The payload key that names the customer."""
 
     event_payload_key: PayloadKey
     type: Literal["by_id"]
 
 
 class ValueSettings(Params):
-    """Which payload key holds the value."""
+    """The payload key that holds the value."""
 
     event_payload_key: PayloadKey
 
 
 class MeterCreate(Params):
-    """What a new meter has; the payload keys have Stripe's defaults."""
+    """The parameters of a new meter; the payload keys have Stripe's defaults."""
 
     default_aggregation: Aggregation
     display_name: DisplayName
@@ -47,7 +47,7 @@ class MeterCreate(Params):
 
 
 class MeterUpdate(Params):
-    """What may change."""
+    """The parameters that may change."""
 
     display_name: DisplayName | None = None
 
@@ -59,7 +59,7 @@ class MeterList(Page):
 
 
 def for_event_name(objects: Objects, event_name: str) -> Json | None:
-    """The active meter of an event name, else its newest inactive one."""
+    """Returns the active meter of an event name, else its newest inactive one; None if there is none."""
     newest = None
     for meter in objects.every(METER, owner=event_name):
         if meter["status"] == "active":

@@ -1,4 +1,4 @@
-"""Stripe's objects, kept as the JSON that Stripe answers with, and listed newest first with its cursors."""
+"""Keeps Stripe's objects as the JSON of Stripe's answers, and lists them newest first with Stripe's cursors."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -21,17 +21,17 @@ class Page(Params):
 
 
 class Objects:
-    """The objects of one mode: a test key never sees what a live key made."""
+    """The objects of one mode: a test key never sees the objects of a live key."""
 
     def __init__(self, store: StripeStore, *, livemode: bool) -> None:
         self._sql = store.connection
         self._livemode = livemode
 
     def add(self, body: Json, *, owner: str = "") -> Json:
-        """Keep a new object. `owner` is what lists of its kind are filtered by.
+        """Keeps a new object. Lists of its kind can be filtered by `owner`.
 
         Raises:
-            StripeError: 400, when its id is taken.
+            StripeError: 400 if its id is taken.
         """
         kind, identity = body["object"], body["id"]
         if self.find(kind, identity) is not None:
@@ -44,14 +44,14 @@ class Objects:
         return body
 
     def find(self, kind: str, identity: str) -> Json | None:
-        """The object, a deleted one included."""
+        """Returns the object, even a deleted one; None if there is none."""
         row = self._sql.execute(
             "SELECT body FROM objects WHERE kind = ? AND id = ? AND livemode = ?", (kind, identity, self._livemode)
         ).fetchone()
         return None if row is None else _decoded(row[0])
 
     def exists(self, kind: str, identity: str) -> bool:
-        """Whether there is such an object that is not deleted."""
+        """Returns whether the object exists and is not deleted."""
         row = self._sql.execute(
             "SELECT 1 FROM objects WHERE kind = ? AND id = ? AND livemode = ? AND NOT deleted",
             (kind, identity, self._livemode),
@@ -59,23 +59,23 @@ class Objects:
         return row is not None
 
     def at_path(self, kind: str, identity: str) -> Json:
-        """The object that a path names, not deleted.
+        """Returns the object that a path names.
 
         Raises:
-            StripeError: 404.
+            StripeError: 404 if it does not exist or is deleted.
         """
         return self._present(kind, identity, param="id", status=404)
 
     def referred(self, kind: str, identity: str, *, param: str) -> Json:
-        """The object that a parameter names, not deleted.
+        """Returns the object that a parameter names.
 
         Raises:
-            StripeError: 400.
+            StripeError: 400 if it does not exist or is deleted.
         """
         return self._present(kind, identity, param=param, status=400)
 
     def replace(self, body: Json) -> Json:
-        """Overwrite an object; one with `deleted` true leaves every list."""
+        """Overwrites an object; an object with `deleted` true is no longer listed."""
         self._sql.execute(
             "UPDATE objects SET body = ?, deleted = ? WHERE kind = ? AND id = ? AND livemode = ?",
             (json.dumps(body), body.get("deleted", False), body["object"], body["id"], self._livemode),
@@ -83,16 +83,16 @@ class Objects:
         return body
 
     def every(self, kind: str, *, owner: str | None = None) -> Iterator[Json]:
-        """All of a kind that are not deleted, newest first."""
+        """Yields all objects of a kind that are not deleted, newest first."""
         return self._walk(kind, owner)
 
     def page(
         self, kind: str, page: Page, url: str, *, owner: str | None = None, wanted: Callable[[Json], bool] | None = None
     ) -> Json:
-        """One page of a list, newest first.
+        """Returns one page of a list, newest first.
 
         Raises:
-            StripeError: 400, when the cursor names no object.
+            StripeError: 400 if the cursor names no object.
         """
         newest_first = page.ending_before is None
         cursor = page.starting_after or page.ending_before
@@ -133,7 +133,7 @@ class Objects:
 
 
 def as_list(data: list[Json], url: str, *, has_more: bool = False) -> Json:
-    """Stripe's list object."""
+    """Returns Stripe's list object."""
     return {"object": "list", "data": data, "has_more": has_more, "url": url}
 
 

@@ -1,7 +1,7 @@
-"""Parameters as pydantic models, and pydantic's complaints as Stripe words them.
+"""Checks parameters with pydantic models, and turns pydantic's errors into Stripe's.
 
-Each endpoint declares the parameters that the double implements. Any other one, a real parameter of Stripe's included,
-is refused as unknown rather than ignored: a caller never relies on something that did nothing.
+The endpoints declare the parameters that the double implements. All other parameters, even real ones of Stripe's, are
+refused as unknown and not ignored. So a caller never relies on a parameter without effect.
 """
 
 from typing import Annotated, Any, TypeVar
@@ -26,7 +26,7 @@ P = TypeVar("P", bound=Params)
 
 
 def _in_order(value: Any) -> Any:
-    """A form's array arrives as a mapping of indexes."""
+    """Returns a form's array, which arrives as a mapping of indexes, as a list."""
     if isinstance(value, dict) and all(key.isdigit() for key in value):
         return [value[key] for key in sorted(value, key=int)]
     return value
@@ -45,10 +45,10 @@ Listed = Annotated[list[T], BeforeValidator(_in_order)]
 
 
 def parse(model: type[P], given: Any) -> P:
-    """Check `given` against the model.
+    """Checks `given` against the model.
 
     Raises:
-        StripeError: 400, for the first problem; unknown parameters come first, then missing ones, then wrong values.
+        StripeError: 400 for the first problem: unknown parameters come first, then missing ones, then wrong values.
     """
     try:
         return model.model_validate(given)
@@ -57,10 +57,10 @@ def parse(model: type[P], given: Any) -> P:
 
 
 def parse_json(model: type[P], body: bytes) -> P:
-    """Check a JSON body against the model: strictly, so that a number is not taken for a string.
+    """Checks a JSON body against the model: strictly, so that a number is not accepted as a string.
 
     Raises:
-        StripeError: 400, as `parse`.
+        StripeError: 400, see `parse`.
     """
     try:
         return model.model_validate_json(body, strict=True)

@@ -1,6 +1,6 @@
-"""Billing periods as Stripe cuts them: whole intervals from the anchor, the day clipped to the month's length.
+"""Computes billing periods like Stripe: whole intervals from the anchor, the day clipped to the month's length.
 
-Written independently of the product's own calendar, so that comparing the two means something.
+This is written independently of the product's own calendar, so that a comparison of the two is a real test.
 """
 
 import calendar
@@ -16,20 +16,20 @@ _MONTHS = {"month": 1, "year": 12}
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """An anchor (Unix seconds) and how often a period begins."""
+    """An anchor (Unix seconds) and the length of a period."""
 
     anchor: int
     interval: Interval
     count: int = 1
 
     def boundary(self, number: int) -> int:
-        """The start of period `number`; number 0 starts at the anchor."""
+        """Returns the start of period `number` (Unix seconds); number 0 starts at the anchor."""
         if self.interval in _SECONDS:
             return self.anchor + number * self.count * _SECONDS[self.interval]
         return _add_months(self.anchor, number * self.count * _MONTHS[self.interval])
 
     def period(self, at: int) -> tuple[int, int]:
-        """Start and end of the period that contains `at`; the end belongs to the next one."""
+        """Returns start and end of the period that contains `at`; the end belongs to the next period."""
         number = self._guess(at)
         while self.boundary(number) > at:
             number -= 1
@@ -38,7 +38,7 @@ class Cycle:
         return self.boundary(number), self.boundary(number + 1)
 
     def _guess(self, at: int) -> int:
-        """Within one of the right number, so that the search is short."""
+        """Returns an estimate of the period's number, at most one off, so that the search is short."""
         return (at - self.anchor) // (self.boundary(1) - self.anchor)
 
 

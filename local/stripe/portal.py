@@ -15,7 +15,7 @@ _URL = TypeAdapter(AnyHttpUrl)
 
 
 class SessionCreate(Params):
-    """Whose portal, in which configuration (default: the default one), and where it leads back to."""
+    """The portal's customer, its configuration (default: the default one), and the address to return to."""
 
     customer: Text
     configuration: Text | None = None
@@ -31,7 +31,7 @@ class ConfigurationList(Page):
 
 
 def create_session(call: Call, params: SessionCreate) -> Json:
-    """A portal session: a fresh URL each time."""
+    """Returns a portal session with a new URL."""
     call.objects.referred(CUSTOMER, params.customer, param="customer")
     _check_url(params.return_url)
     if params.configuration is not None:
@@ -55,7 +55,7 @@ def create_session(call: Call, params: SessionCreate) -> Json:
 
 
 def list_configurations(call: Call, params: ConfigurationList) -> Json:
-    """A page of configurations: the default one, made when first needed, unless the portal was never set up."""
+    """Returns a page of configurations. The default one is made when first needed, unless the portal is not set up."""
     if call.settings.portal_configured:
         _default_configuration(call)
     asked = params.model_dump(include={"active", "is_default"}, exclude_none=True)

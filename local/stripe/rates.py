@@ -1,4 +1,4 @@
-"""Rate limits, in seconds of real time: moving the double's clock gives nobody more calls."""
+"""Rate limits in real time: moving the double's clock does not allow more calls."""
 
 import time
 from collections.abc import Callable
@@ -9,17 +9,17 @@ _LIMITED = {"Stripe-Rate-Limited-Reason": "endpoint-rate"}
 
 
 class Rates:
-    """What each endpoint's callers have used of the current second."""
+    """The calls or events of the current second, by limit."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._used: dict[str, tuple[int, int]] = {}
 
     def take(self, name: str, amount: int, limit: int | None, *, v2: bool) -> None:
-        """Use `amount` of what `limit` allows a second; None is no limit.
+        """Uses `amount` of the `limit` per second; None: no limit.
 
         Raises:
-            StripeError: 429, when it is more than is left.
+            StripeError: 429 if less than `amount` is left in this second.
         """
         if limit is None:
             return
@@ -32,7 +32,7 @@ class Rates:
 
 
 def rate_limited(*, v2: bool, headers: dict[str, str] | None = None) -> StripeError:
-    """Stripe's 429: v2's type is rate_limit, v1 tells by the code only."""
+    """Returns Stripe's 429: v2 has the type rate_limit; v1 has only the code."""
     message = "Too many requests. Please try again later."
     kind = "rate_limit" if v2 else "invalid_request_error"
     return StripeError(message, status=429, type=kind, code="rate_limit", headers=_LIMITED | (headers or {}))

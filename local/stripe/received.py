@@ -1,4 +1,4 @@
-"""A request as the gateway reads it: key, idempotency, parameters."""
+"""A request as the gateway reads it: API key, idempotency key, parameters."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _MEDIA_TYPES = {"v1": "application/x-www-form-urlencoded", "v2": "application/js
 
 
 class Received:
-    """A request whose body has been read. Only a POST has an Idempotency-Key that counts."""
+    """A request whose body has been read. Only the Idempotency-Key of a POST counts."""
 
     def __init__(self, endpoint: Endpoint[Any], request: Request, body: bytes, request_id: str) -> None:
         self.endpoint = endpoint
@@ -32,23 +32,23 @@ class Received:
 
     @property
     def bearer(self) -> str:
-        """The key or token that opens the endpoint.
+        """Returns the API key or token.
 
         Raises:
-            StripeError: 401, when there is none.
+            StripeError: 401 if there is none.
         """
         return bearer_of(self._headers.get("authorization", ""))
 
     @property
     def text(self) -> str:
-        """Everything that the request says, for the faults to match."""
+        """Returns path, query and body, for the faults to match."""
         return f"{self.path}?{self.query} {self.body.decode(errors='replace')}"
 
     def params(self) -> Params:
-        """The endpoint's parameters, checked.
+        """Returns the endpoint's parameters, checked.
 
         Raises:
-            StripeError: 400.
+            StripeError: 400 for a wrong media type or parameter.
         """
         if self.body:
             self._check_media_type()

@@ -1,4 +1,4 @@
-"""Refused stream events, gathered per meter, code and window until a report tells of them."""
+"""Collects refused stream events by meter, code and window, until an error report contains them."""
 
 import json
 from collections import defaultdict
@@ -9,7 +9,7 @@ from local.stripe.acceptance import Reason
 from local.stripe.store import StripeStore
 
 SAMPLES = 5
-"""How many refused events a report names per code; Stripe documents samples, not how many."""
+"""Refused events that a report names per code. Stripe documents that there are samples, but not their number."""
 
 # Stripe's codes for reports; there is none for a duplicate.
 _CODES = {
@@ -29,7 +29,7 @@ Sample = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A refused event; `meter` is the meter's id, empty where there is none."""
+    """A refused event; `meter` is the meter's id, empty if there is none."""
 
     meter: str
     reason: Reason
@@ -39,20 +39,20 @@ class Refusal:
 
 @dataclass(slots=True)
 class RefusalTally:
-    """How many events a code refused, and the first few of them."""
+    """The number of refused events of one code, and the first few of them."""
 
     errors: int = 0
     samples: list[Sample] = field(default_factory=list)
 
     def add(self, errors: int, samples: Iterable[Sample]) -> None:
-        """More of them."""
+        """Adds refused events; only the first samples are kept."""
         self.errors += errors
         self.samples = [*self.samples, *samples][:SAMPLES]
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalWindow:
-    """What one report is about; `opened` and `closes` in Unix seconds."""
+    """The contents of one report; `opened` and `closes` are Unix seconds."""
 
     livemode: bool
     meter: str
@@ -62,13 +62,13 @@ class RefusalWindow:
 
 
 class Refusals:
-    """What no report has told of yet."""
+    """The refusals that no report contains yet."""
 
     def __init__(self, store: StripeStore) -> None:
         self._sql = store.connection
 
     def note(self, refused: Iterable[Refusal], *, livemode: bool, now: float, window: float) -> None:
-        """Add to the windows that `now` lies in."""
+        """Adds refusals to the windows that contain `now` (Unix seconds)."""
         tallies: dict[tuple[str, str], RefusalTally] = defaultdict(RefusalTally)
         for refusal in refused:
             if refusal.reason in _CODES:
@@ -79,11 +79,11 @@ class Refusals:
             self._add((livemode, meter, opened, opened + window, code), tally)
 
     def waiting(self) -> bool:
-        """Whether a report is to come."""
+        """Returns whether any refusal waits for a report."""
         return self._sql.execute("SELECT 1 FROM refusals LIMIT 1").fetchone() is not None
 
     def closed(self, now: float) -> list[RefusalWindow]:
-        """Take out the windows that are over."""
+        """Removes the windows that are over, and returns them."""
         rows = self._sql.execute(
             "DELETE FROM refusals WHERE closes <= ? RETURNING livemode, meter, opened, closes, code, errors, samples",
             (now,),

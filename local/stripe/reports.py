@@ -1,4 +1,4 @@
-"""Error reports: a window of refused stream events as one of Stripe's v2 events, with samples only."""
+"""Error reports: makes one of Stripe's v2 events of a window of refused stream events, with only some samples."""
 
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ NO_METER_FOUND = "v1.billing.meter.no_meter_found"
 
 
 def report_on(window: RefusalWindow, *, identity: str, now: float) -> Json:
-    """The full event, as GET /v2/core/events/{id} answers it."""
+    """Returns the full event, as in the answer of GET /v2/core/events/{id}."""
     about = {} if not window.meter else {"related_object": _related(window.meter)}
     return {
         "id": identity,
@@ -26,7 +26,7 @@ def report_on(window: RefusalWindow, *, identity: str, now: float) -> Json:
 
 
 def thin(event: Json) -> Json:
-    """What is sent to a receiver: everything but the data."""
+    """Returns the thin event for a receiver: everything but the data."""
     return {name: value for name, value in event.items() if name != "data"}
 
 

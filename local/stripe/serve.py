@@ -1,4 +1,4 @@
-"""Serve the double until SIGTERM."""
+"""Serves the double until SIGTERM."""
 
 import signal
 import socket
@@ -23,22 +23,22 @@ from runtime.watchdog import Watchdog
 WEBHOOK_URL = "BILLING_STRIPE_DOUBLE_WEBHOOK_URL"
 WEBHOOK_SECRET = "BILLING_STRIPE_WEBHOOK_SECRET"  # noqa: S105 - a variable's name
 
-_SHUTDOWN_SECONDS = 5
+_SHUTDOWN_SECONDS = 5  # seconds
 
 
 class DoubleError(Exception):
-    """It can't serve as asked; the message says why and what to do."""
+    """The double can't serve; the message says why and what to do."""
 
 
 class _Announcing(uvicorn.Server):
-    """Says where it listens once it does, so that a caller may wait for the line. Its pulse beats with its loop."""
+    """Prints its address once it listens, so that a caller can wait for the line. Its pulse beats with its loop."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.pulse = Pulse()
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second."""
+        """Beats the pulse; uvicorn calls this ten times a second."""
         self.pulse.beat()
         return await super().on_tick(counter)
 
@@ -56,17 +56,17 @@ def _leave(*_: object) -> None:
 def serve(
     host: str, port: int, state: Path | None, *, latency: float = 0.0, settings: dict[str, Any] | None = None
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is in progress.
+    """Serves until SIGTERM or SIGINT, then finishes the requests in progress.
 
     Args:
         host: the address to listen on.
         port: the port to listen on; 0 for any free one.
         state: the SQLite file that keeps the state; in memory when None.
         latency: seconds that each of Stripe's endpoints takes to answer.
-        settings: what to change of the kept settings, by name.
+        settings: changes to the kept settings, by name.
 
     Raises:
-        DoubleError: the state can't be kept there, or a setting is wrong.
+        DoubleError: the state can't be kept in that file, or a setting is wrong.
         ListenError: the address is taken.
     """
     door = listen(host, port, "--host and --port")

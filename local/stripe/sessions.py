@@ -1,7 +1,7 @@
 """Meter event sessions: POST /v2/billing/meter_event_session. A token opens the stream for 15 minutes.
 
-Stripe documents the stream for live mode only, not how it refuses a test key: the refusal's wording and code are
-chosen here.
+Stripe documents the stream only for live mode, and not how it refuses a test key. So the words and the code of this
+refusal are chosen here.
 """
 
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ _KEPT_SECONDS = 24 * 3600
 
 
 def create(call: Call, _: NoParams) -> Json:
-    """A fresh token; the ones of yesterday are forgotten."""
+    """Returns a new token; forgets the tokens that expired more than a day ago."""
     if not (call.livemode or call.settings.stream_in_test_mode):
         message = "Meter event streams are only available in live mode."
         raise StripeError(message, type=None, code="livemode_required")
@@ -39,10 +39,10 @@ def create(call: Call, _: NoParams) -> Json:
 
 
 def livemode_of_session(store: StripeStore, token: str, now: float) -> bool:
-    """Whether a token's session is a live one.
+    """Returns whether a token's session is a live one.
 
     Raises:
-        StripeError: 401, when no session has the token, or when it has expired.
+        StripeError: 401 if no session has the token, or if it has expired.
     """
     query = "SELECT livemode, expires FROM sessions WHERE token = ?"
     row = store.connection.execute(query, (token,)).fetchone()
@@ -54,7 +54,7 @@ def livemode_of_session(store: StripeStore, token: str, now: float) -> bool:
 
 
 def expired() -> StripeError:
-    """The token's 15 minutes are over."""
+    """Returns the error for a token whose 15 minutes are over."""
     error = StripeError(
         "The temporary session token has expired. Create a new meter event session.",
         status=401,

@@ -1,4 +1,4 @@
-"""How the double behaves: what a person or Stripe itself would have set. Changed while it runs, and kept."""
+"""The double's settings: choices that a person or Stripe makes at the real Stripe. They can change at any time."""
 
 from typing import Annotated, Any
 
@@ -18,13 +18,14 @@ class Settings(BaseModel):
     Attributes:
         summary_lag: seconds of the double's clock until an accepted event is in the summaries.
         finalization_grace: seconds from a period's end to its final invoice. Source: Stripe, one hour by default.
-        stream_in_test_mode: whether test keys may open stream sessions, which Stripe refuses them.
-        stream_events_per_second: what the stream takes. Source: Stripe's rate limits, 10,000 in live mode.
-        calls_per_second: meter event calls, both versions together; None is no limit (Stripe: 1,000, sandboxes 25).
-        report_window: seconds of refused stream events that one error report tells of.
-        portal_configured: whether the customer portal has a default configuration.
-        webhook_url: where error reports are sent; None is nowhere.
-        webhook_secret: what their signatures are made with.
+        stream_in_test_mode: test keys may open stream sessions; Stripe refuses this.
+        stream_events_per_second: the stream's rate limit. Source: Stripe's rate limits, 10,000 in live mode.
+        calls_per_second: rate limit of meter event calls, v1 and v2 together; None: no limit (Stripe: 1,000,
+            sandboxes 25).
+        report_window: seconds of refused stream events that one error report covers.
+        portal_configured: the customer portal has a default configuration.
+        webhook_url: the receiver of error reports; None: there is none.
+        webhook_secret: the secret that signs them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,20 +41,20 @@ class Settings(BaseModel):
     webhook_secret: Annotated[str, Field(min_length=1)] = "whsec_double"  # noqa: S105 - protects nothing
 
     def changed(self, changes: dict[str, Any]) -> "Settings":
-        """These settings with some of them changed.
+        """Returns the settings with some of them changed.
 
         Raises:
-            pydantic.ValidationError: an unknown name or a value out of bounds.
+            pydantic.ValidationError: a name is unknown or a value is out of bounds.
         """
         return Settings.model_validate(self.model_dump() | changes)
 
 
 def load(store: StripeStore) -> Settings:
-    """The settings as they were kept, else the defaults."""
+    """Returns the kept settings, else the defaults."""
     kept = store.fact(_FACT)
     return Settings() if kept is None else Settings.model_validate_json(kept)
 
 
 def keep(store: StripeStore, settings: Settings) -> None:
-    """Keep them for the next start."""
+    """Keeps the settings for the next start."""
     store.remember(_FACT, settings.model_dump_json())

@@ -1,4 +1,4 @@
-"""The double's state: one SQLite file, or memory. What a request committed survives a killed process."""
+"""The double's state: one SQLite file, or memory. A committed request survives a killed process."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -107,9 +107,9 @@ WHERE NOT EXISTS (SELECT 1 FROM sums) GROUP BY customer, event_name, livemode
 
 
 class StripeStore:
-    """A connection and its schema. One event loop uses it, so that a transaction never interleaves with another.
+    """A connection and its schema. Only one event loop uses it, so that transactions never interleave.
 
-    A commit is in the operating system's hands when it returns: it survives the process, not the machine's power.
+    When a commit returns, the operating system has the data: it survives the process, but not a power failure.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -123,7 +123,7 @@ class StripeStore:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of it, or, when an exception passes, nothing."""
+        """Commits everything in the context; after an exception, nothing."""
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -133,14 +133,14 @@ class StripeStore:
         self.connection.execute("COMMIT")
 
     def fact(self, name: str) -> str | None:
-        """A single remembered value."""
+        """Returns a remembered value; None if there is none."""
         row = self.connection.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if row is None else str(row[0])
 
     def remember(self, name: str, value: str) -> None:
-        """Set a single remembered value."""
+        """Remembers a value."""
         self.connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def close(self) -> None:
-        """Close the connection; the file stays."""
+        """Closes the connection; the file stays."""
         self.connection.close()

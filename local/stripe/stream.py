@@ -1,8 +1,8 @@
 """The meter event stream: POST /v2/billing/meter_event_stream.
 
-A request that can be read is answered `{}`, whatever its events are worth. They are judged in the same transaction, but
-nobody is told there: what is accepted appears in the summaries, what is refused in an error report, and a duplicate
-nowhere, as Stripe's reports have no code for it.
+A readable request is always answered with `{}`. Its events are judged in the same transaction, but the answer does not
+contain the verdicts. Accepted events appear in the summaries, refused ones in an error report, and duplicates nowhere,
+as Stripe's reports have no code for them.
 """
 
 from functools import cache
@@ -25,16 +25,16 @@ BATCH_SIZE = 100
 
 
 class Batch(Params):
-    """One request's events."""
+    """The events of one request."""
 
     events: Annotated[list[MeterEventV2], Field(min_length=1, max_length=BATCH_SIZE)]
 
 
 def create(call: Call, batch: Batch) -> Json:
-    """Take the events; nothing is said about any of them.
+    """Takes the events; the answer does not say which were accepted.
 
     Raises:
-        StripeError: 429, when the stream has had more events this second than it takes.
+        StripeError: 429 if the stream has had too many events in this second.
     """
     call.rates.take("stream", len(batch.events), call.settings.stream_events_per_second, v2=True)
     refused = [refusal for refusal in _judge(call, batch) if refusal is not None]
@@ -43,7 +43,7 @@ def create(call: Call, batch: Batch) -> Json:
 
 
 def sightings(batch: Batch) -> list[Sighting]:
-    """The events that have identifiers."""
+    """Returns the sightings of the events with identifiers."""
     return [seen for event in batch.events for seen in sighting_of(event)]
 
 

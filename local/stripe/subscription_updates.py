@@ -1,4 +1,4 @@
-"""POST /v1/subscriptions/{id}: collection paused and resumed, prices added. All else stays as it was created."""
+"""POST /v1/subscriptions/{id}: pauses and resumes collection, and adds prices. Nothing else can be changed."""
 
 from typing import Annotated, Literal
 
@@ -12,14 +12,14 @@ from local.stripe.subscriptions import PATH, SubscriptionItem, interval, new_ite
 
 
 class PauseCollection(Params):
-    """What becomes of invoices meanwhile; until when, None for until somebody resumes it."""
+    """The treatment of invoices during a pause, and its end (Unix seconds); None: until a caller resumes it."""
 
     behavior: Literal["keep_as_draft", "mark_uncollectible", "void"]
     resumes_at: UnixTime | None = None
 
 
 class SubscriptionUpdate(Params):
-    """What is changed. `pause_collection` "" resumes it; `items` are new ones."""
+    """The changes. `pause_collection` "" resumes collection; `items` are added."""
 
     items: Annotated[Listed[SubscriptionItem], Field(min_length=1, max_length=20)] | None = None
     pause_collection: PauseCollection | Literal[""] | None = None

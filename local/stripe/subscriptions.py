@@ -1,6 +1,6 @@
 """Subscriptions: /v1/subscriptions, as far as billing periods need them. Nothing is invoiced.
 
-The current period is not stored: it is what the clock says of the anchor whenever the subscription is read.
+The current period is not stored: it is computed from the anchor and the clock whenever the subscription is read.
 """
 
 from typing import Annotated, Literal
@@ -26,7 +26,7 @@ class SubscriptionItem(Params):
 
 
 class SubscriptionCreate(Params):
-    """What a new subscription may have. The anchor is now, or a moment within the first interval."""
+    """The parameters of a new subscription. The anchor is now, or a time within the first interval."""
 
     customer: Text
     items: Annotated[Listed[SubscriptionItem], Field(min_length=1, max_length=20)]
@@ -52,9 +52,9 @@ Status = Literal[
 
 
 class SubscriptionList(Page):
-    """A page of one customer's, or of one status; canceled ones are left out unless asked for.
+    """A page of subscriptions, by customer, price or status; canceled ones are left out unless asked for.
 
-    A subscription of the double is active or canceled: the other statuses find none.
+    The double's subscriptions are active or canceled; other statuses find none.
     """
 
     customer: Text | None = None
@@ -126,7 +126,7 @@ def _ended(call: Call, subscription: Json) -> Json:
 
 
 def new_item(call: Call, subscription: str, item: SubscriptionItem, number: int) -> Json:
-    """An item of a subscription; `number` is its place among the request's."""
+    """Returns a new item of a subscription; `number` is its index in the request."""
     price = call.objects.referred(PRICE, item.price, param=f"items[{number}][price]")
     recurring = price["recurring"]
     if recurring is None:
@@ -172,9 +172,10 @@ def _anchor(call: Call, params: SubscriptionCreate, item: Json) -> int:
 
 
 def with_periods(call: Call, subscription: Json) -> Json:
-    """The subscription with its current period.
+    """Returns the subscription with its current period.
 
-    The first one begins at the start date, which may lie inside an interval; the last one stays as it ended.
+    The first period begins at the start date, which may be inside an interval. A canceled subscription keeps its last
+    period.
     """
     at = max(subscription["start_date"], subscription["ended_at"] or call.now)
     items = subscription["items"]["data"]
@@ -185,12 +186,12 @@ def with_periods(call: Call, subscription: Json) -> Json:
 
 
 def interval(price: Json) -> tuple[Literal["day", "week", "month", "year"], int]:
-    """How often a price is billed."""
+    """Returns how often a price is billed: the interval, and the number of intervals."""
     recurring = price["recurring"]
     return recurring["interval"], recurring["interval_count"]
 
 
-# What a subscription of the double never has.
+# Fields that are always empty or constant in the double.
 _NOTHING: Json = {
     "application": None,
     "application_fee_percent": None,

@@ -1,4 +1,4 @@
-"""RFC 3339, v2's form of a moment."""
+"""RFC 3339, the form of times in v2."""
 
 import re
 from datetime import UTC, datetime
@@ -7,10 +7,10 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]
 
 
 def seconds_of(timestamp: str) -> float:
-    """Unix seconds.
+    """Returns Unix seconds.
 
     Raises:
-        ValueError: when it is not RFC 3339 with an offset.
+        ValueError: the text is not RFC 3339 with an offset.
     """
     if _RFC3339.fullmatch(timestamp) is None:
         raise ValueError("must be an RFC 3339 timestamp with an offset")
@@ -18,5 +18,5 @@ def seconds_of(timestamp: str) -> float:
 
 
 def rfc3339(moment: datetime) -> str:
-    """`2024-06-01T12:10:00.000Z`, as Stripe writes it."""
+    """Returns Stripe's form, such as `2024-06-01T12:10:00.000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,5 +10,5 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 def random_token(length: int) -> str:
-    """`length` random letters and digits."""
+    """Returns `length` random letters and digits."""
     return "".join([_ALPHABET[byte % len(_ALPHABET)] for byte in secrets.token_bytes(length)])

@@ -1,4 +1,4 @@
-"""The HTTP protocol, with each request's connection at hand: what a fault needs to cut it."""
+"""The HTTP protocol that keeps a request's connection in its scope, so that a fault can cut it."""
 
 import asyncio
 from typing import Any, cast
@@ -12,6 +12,6 @@ class SeverableProtocol(AutoHTTPProtocol):  # type: ignore[misc,valid-type] # uv
     """Uvicorn's protocol; a request's scope has the connection in its `state`."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Hand the connection on."""
+        """Puts the connection into the requests' `state`."""
         super().connection_made(cast("asyncio.Transport", transport))
         self.app_state: dict[str, Any] = {**self.app_state, TRANSPORT: transport}

@@ -78,7 +78,7 @@ async def test_a_running_process_enters_the_next_period(settings: ApiSettings, f
         assert totals(await api.get(USAGE, headers=bearer(key))) == {}
 
 
-def test_questions_are_kept_for_the_most_recent_accounts() -> None:
+def test_queries_are_kept_for_the_most_recent_accounts() -> None:
     """Given one account too many, the one that was asked for longest ago is drawn without its record again."""
     queries, now = PeriodQueries(limit=2), unix("2026-05-20T00:00:00")
     record = Account(anchor=unix("2026-01-15T10:00:00")).to_json()
