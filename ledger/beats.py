@@ -5,7 +5,7 @@ from ledger.shard import Shard
 
 _BEAT = load("beat")
 _READ = load("read_beat")
-BEAT_SECONDS = 10.0
+BEAT_SECONDS = 3.0
 KEPT_SECONDS = 35 * 24 * 3600  # so long is an API that ended for good told of
 
 

@@ -18,7 +18,8 @@ class ShardStatus:
     """One moment. `due`, `in_flight` and `parked` are numbers of rows; times are Unix milliseconds, None for never.
 
     `ready` and `push_ready` say whether the marks hold on this server; `as_of_ms` and `push_as_of_ms` up to when each
-    is known to have been caught up. `clearing_ms` is when a clearing that has not ended began.
+    is known to have been caught up. `clearing_ms` is when a clearing that has not ended began. `refuses` is what may
+    make the shard's server refuse writes: `maxmemory`, `snapshot` or `append-only file`; empty for nothing.
     """
 
     state: ShardState
@@ -30,12 +31,15 @@ class ShardStatus:
     due: int
     in_flight: int
     parked: int
+    refuses: str
 
 
 async def read_status(shard: Shard) -> ShardStatus:
     """Reads all of it at one moment."""
     keys = shard.keys
-    replication, due, in_flight, parked, fences = await shard.run(_STATUS, [keys.due, keys.in_flight, keys.parked], [])
+    replication, due, in_flight, parked, fences, refuses = await shard.run(
+        _STATUS, [keys.due, keys.in_flight, keys.parked], []
+    )
     raw = {name.decode(): value for name, value in zip(fences[::2], fences[1::2], strict=True)}
 
     def moment(name: str) -> int | None:
@@ -51,6 +55,7 @@ async def read_status(shard: Shard) -> ShardStatus:
         due=due,
         in_flight=in_flight,
         parked=parked,
+        refuses=refuses.decode(),
     )
 
 

@@ -122,6 +122,12 @@ BILLING: Mapping[Trouble, TroubleEntry] = {
         "let the worker's key read subscriptions (docs/security.md)",
         _BILLED,
     ),
+    Trouble.PUSH_LOG_BEHIND: TroubleEntry(
+        Severity.NOTE,
+        "the push log was last folded {seconds} ago",
+        "nothing yet: a Stripe worker may be restarting",
+        _SLOW,
+    ),
     Trouble.NO_CUSTOMER: TroubleEntry(
         Severity.NOTE,
         "accounts have usage, and no Stripe customer ({accounts})",

@@ -137,6 +137,12 @@ COUNTING: Mapping[Trouble, TroubleEntry] = {
     Trouble.DEAD_LETTERS_UNREADABLE: system_entry(
         Severity.WAITING, "batches of dead letters can't be read", "billing dlq list reads around them", _LETTERS
     ),
+    Trouble.BEHIND: TroubleEntry(
+        Severity.NOTE,
+        "not caught up for {seconds}",
+        "nothing yet: a service may be restarting",
+        _SLOW,
+    ),
     Trouble.DEAD_LETTERS_OPEN: system_entry(
         Severity.NOTE,
         "older dead letters are open ({reason}): {records}",

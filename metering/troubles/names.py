@@ -8,6 +8,7 @@ class Trouble(StrEnum):
 
     KAFKA_AWAY = "kafka_away"
     REDIS_AWAY = "redis_away"
+    REDIS_REFUSES = "redis_refuses"
     NOT_SEEN = "not_seen"
     AGGREGATOR_AWAY = "aggregator_away"
     STRIPE_WORKER_AWAY = "stripe_worker_away"
@@ -59,6 +60,9 @@ class Trouble(StrEnum):
     COMPARISON_FAILED = "comparison_failed"
     SUBSCRIPTIONS_UNREAD = "subscriptions_unread"
     SAID_OTHERWISE = "said_otherwise"
+    BEHIND = "behind"
+    PUSH_LOG_BEHIND = "push_log_behind"
+    API_QUIET = "api_quiet"
     DEAD_LETTERS_OPEN = "dead_letters_open"
     NO_CUSTOMER = "no_customer"
     NEVER_BILLED = "never_billed"

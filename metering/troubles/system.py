@@ -20,6 +20,12 @@ SYSTEM: Mapping[Trouble, TroubleEntry] = {
     Trouble.REDIS_AWAY: system_entry(
         Severity.STOPPED, "Redis does not answer", "start it, or set BILLING_REDIS_URL to where it is", _AWAY
     ),
+    Trouble.REDIS_REFUSES: system_entry(
+        Severity.STOPPED,
+        "Redis refuses writes ({why}): nothing is counted or billed",
+        "give it room: maxmemory, or its disk",
+        _AWAY,
+    ),
     Trouble.NOT_SEEN: system_entry(Severity.STOPPED, "{what} can't be read", "as the cause says", _AWAY),
     Trouble.AGGREGATOR_AWAY: system_entry(
         Severity.STOPPED,
@@ -47,6 +53,12 @@ SYSTEM: Mapping[Trouble, TroubleEntry] = {
     ),
     Trouble.STRIPE_WORKER_ENDED: system_entry(
         Severity.STOPPED, "nothing is billed: a Stripe worker has ended", "as the cause says", _WORKER
+    ),
+    Trouble.API_QUIET: system_entry(
+        Severity.NOTE,
+        "no API has said for {seconds} that it is there",
+        "nothing yet: it may be restarting",
+        _SERVICES,
     ),
     Trouble.SAID_OTHERWISE: system_entry(
         Severity.WAITING, "a service of another version says {name}", "billing of that version", _WORKER

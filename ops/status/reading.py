@@ -97,6 +97,7 @@ class StatusReader:
             in_flight_ms=min((entry.prepared_ms for entry in in_flight.values()), default=None),
             parked=Counter(entry.reason.value for entry in parked.values()),
             notices=await read_notices(shard),
+            refuses=status.refuses,
         )
         return report if self.kafka is None else _with_kafka(report, status, self.kafka, self._topics)
 

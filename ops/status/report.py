@@ -76,6 +76,7 @@ class ShardReport:
         held: open transactions that hold its logs back.
         added: it is a partition that was added to the usage log: no account lives there, all usage is re-routed.
         notices: what the services have to say of it.
+        refuses: what may make its Redis server refuse writes; empty for nothing.
     """
 
     shard: int
@@ -104,6 +105,7 @@ class ShardReport:
     held: Sequence[OpenTransaction] = ()
     added: bool = False
     notices: Sequence[Finding] = ()
+    refuses: str = ""
 
     @property
     def lag_seconds(self) -> float:

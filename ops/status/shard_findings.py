@@ -13,6 +13,7 @@ from ops.status.report import LogPlace, ShardPhase, ShardReport
 
 CLEARING_SECONDS = 300.0  # a rebuild removes a million keys in less; its mark without it means that it died
 STALE_SECONDS = 60.0  # workers say every second that a shard is caught up
+BEHIND_SECONDS = 8.0  # a service that restarts, or takes shards over, needs no person; but what waits is told at once
 LAG_SECONDS = 300.0  # the oldest record that waits to be counted
 IN_FLIGHT_SECONDS = 3600.0  # Stripe has not answered for so long, or nobody asks
 _MOST_NAMED = 5  # accounts
@@ -63,7 +64,7 @@ def _of_fold(report: ShardReport) -> Iterator[Finding]:
     elif report.stops:
         return
     elif report.as_of_ms is None:
-        if report.stalled:
+        if report.stalled and not (report.added and report.lag_seconds <= STALE_SECONDS):  # aggregators look for them
             begun = report.phase is not ShardPhase.EMPTY
             yield _finding(report, Trouble.FIRST_FOLD_STANDS if begun else Trouble.NOT_BEGUN)
     else:
@@ -76,6 +77,8 @@ def _of_freshness(report: ShardReport) -> Iterator[Finding]:
         return  # that is why it is not fresh
     if age > STALE_SECONDS:
         yield _finding(report, Trouble.STALE if ready else Trouble.UNSEEN, seconds=age)
+    elif age > BEHIND_SECONDS and ready:
+        yield _finding(report, Trouble.BEHIND, seconds=age)
     if report.lag_seconds > LAG_SECONDS:
         yield _finding(report, Trouble.LAG_LONG, seconds=report.lag_seconds)
 
@@ -112,6 +115,8 @@ def _of_push_log(report: ShardReport) -> Iterator[Finding]:
             yield _finding(report, Trouble.PUSH_LOG_NEVER_FOLDED)
     elif (age := report.age(report.push_as_of_ms)) > STALE_SECONDS:
         yield _finding(report, Trouble.PUSH_LOG_STALE, seconds=age)
+    elif age > BEHIND_SECONDS:
+        yield _finding(report, Trouble.PUSH_LOG_BEHIND, seconds=age)
 
 
 def _of_rows(report: ShardReport) -> Iterator[Finding]:

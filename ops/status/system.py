@@ -8,7 +8,7 @@ from metering.troubles.finding import Finding
 from metering.troubles.names import Trouble as T  # noqa: N817 - a table of them is below
 from ops.logs.dead_letters import DeadLetters
 from ops.status.report import ShardPhase, ShardReport
-from ops.status.shard_findings import STALE_SECONDS, shard_findings
+from ops.status.shard_findings import BEHIND_SECONDS, STALE_SECONDS, shard_findings
 
 GROWING_SECONDS = 3600.0  # letters of records so young: whatever writes them is at it still
 
@@ -46,11 +46,12 @@ def findings(system: System) -> list[Finding]:
     return without_effects(found)
 
 
-_NOT_FOLDED = {T.STALE, T.UNSEEN, T.LAG_LONG, T.NOT_BEGUN, T.FIRST_FOLD_STANDS}
-_NOT_BILLED = {T.PUSH_LOG_STALE, T.PUSH_LOG_NEVER_FOLDED}
+_NOT_FOLDED = {T.BEHIND, T.STALE, T.UNSEEN, T.LAG_LONG, T.NOT_BEGUN, T.FIRST_FOLD_STANDS}
+_NOT_BILLED = {T.PUSH_LOG_BEHIND, T.PUSH_LOG_STALE, T.PUSH_LOG_NEVER_FOLDED}
 EFFECTS: Mapping[T, Collection[T]] = {
     T.KAFKA_AWAY: {*_NOT_FOLDED, *_NOT_BILLED, T.AGGREGATOR_AWAY, T.STRIPE_WORKER_AWAY},
-    T.REDIS_AWAY: {T.API_AWAY},
+    T.REDIS_AWAY: {T.API_AWAY, T.API_QUIET},
+    T.REDIS_REFUSES: {*_NOT_FOLDED, *_NOT_BILLED, T.AGGREGATOR_AWAY, T.STRIPE_WORKER_AWAY, T.API_AWAY, T.API_QUIET},
     T.AGGREGATOR_AWAY: _NOT_FOLDED,
     T.STRIPE_WORKER_AWAY: _NOT_BILLED,
     T.STRIPE_KEY_REFUSED: {*_NOT_BILLED, T.STRIPE_WORKER_AWAY, T.CALLS_FAIL},
@@ -59,8 +60,8 @@ EFFECTS: Mapping[T, Collection[T]] = {
     T.PUSH_LOG_HELD: _NOT_BILLED,
 }
 """What follows from a trouble: of the system's, everywhere; of a shard's, in that shard."""
-_EVERYWHERE = {T.KAFKA_AWAY, T.REDIS_AWAY, T.AGGREGATOR_AWAY, T.STRIPE_WORKER_AWAY, T.STRIPE_KEY_REFUSED}
-_EVERYWHERE |= {T.STRIPE_WORKER_ENDED}
+_EVERYWHERE = {T.KAFKA_AWAY, T.REDIS_AWAY, T.REDIS_REFUSES, T.AGGREGATOR_AWAY}
+_EVERYWHERE |= {T.STRIPE_WORKER_AWAY, T.STRIPE_KEY_REFUSED, T.STRIPE_WORKER_ENDED}
 
 
 def without_effects(found: Sequence[Finding]) -> list[Finding]:
@@ -71,14 +72,20 @@ def without_effects(found: Sequence[Finding]) -> list[Finding]:
 
 
 def _services(system: System) -> Iterator[Finding]:
-    """A service is away if none of its shards was looked after for a while, and no shard says why."""
+    """A service is away if none of its shards was looked after for a while, and no shard says why.
+
+    What may make Redis refuse writes explains it where nothing is written any more.
+    """
+    if why := {each.refuses for each in system.reports if each.refuses and each.age(each.as_of_ms) > BEHIND_SECONDS}:
+        yield Finding(T.REDIS_REFUSES, params={"why": ", ".join(sorted(why))})
     if system.whole:
         folded = [each for each in system.reports if not each.stops and each.phase is not ShardPhase.CLEARING]
         yield from _away(T.AGGREGATOR_AWAY, [each for each in folded if not each.held], lambda each: each.as_of_ms)
         billed = [each for each in folded if not each.added and each.phase is not ShardPhase.EMPTY]
         yield from _away(T.STRIPE_WORKER_AWAY, billed, lambda each: each.push_as_of_ms)
-    if system.api_silence is not None and system.api_silence > STALE_SECONDS:
-        yield Finding(T.API_AWAY, params={"seconds": system.api_silence})
+    silence = system.api_silence or 0
+    if silence > BEHIND_SECONDS:
+        yield Finding(T.API_AWAY if silence > STALE_SECONDS else T.API_QUIET, params={"seconds": silence})
 
 
 def _away(

@@ -43,7 +43,10 @@ SERVICES: list[tuple[System, set[Trouble]]] = [
     (system(held(400)), {Trouble.TRANSACTION_OPEN}),
     (system(EMPTY | {"stalled": True}), {Trouble.NOT_BEGUN}),
     (system({}, api_silence=90), {Trouble.API_AWAY}),
-    (system({}, api_silence=10), set()),
+    (system({}, api_silence=10), {Trouble.API_QUIET}),
+    (system({}, api_silence=7), set()),
+    (system(LONG_AGO | {"refuses": "maxmemory"}, LONG_AGO, api_silence=90), {Trouble.REDIS_REFUSES}),
+    (system({"refuses": "snapshot"}), set()),
 ]
 
 
