@@ -1,4 +1,4 @@
-"""What the commands are tried on: a push log of the test's own, a platform that counts, a whole installation."""
+"""Surroundings for the commands: a push log that the test writes, a platform that counts, a whole installation."""
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -26,7 +26,7 @@ async def push_log_house(
     redis_prefix: str,
     double: Served,
 ) -> AsyncIterator[PushLogHouse]:
-    """One shard, whose push log's past the test writes."""
+    """One shard with a push log whose past the test writes."""
     await create_missing(double.client())
     redis = redis_url, redis_prefix
     async with a_house(kafka_bootstrap, kafka_admin, topic_prefix, redis, double.url) as house:
@@ -37,7 +37,7 @@ async def push_log_house(
 def replay_house(
     kafka_bootstrap: str, kafka_admin: KafkaAdminClient, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ReplayHouse]:
-    """Topics of its own, a Redis of its own that a test may flush, an aggregator that runs."""
+    """Its own topics, its own Redis that a test may flush, and a running aggregator."""
     directory = tmp_path_factory.mktemp("house")
     prefix = f"test-{uuid.uuid4().hex[:12]}-"
     server = embedded_redis(directory / "redis")

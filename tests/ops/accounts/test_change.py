@@ -1,4 +1,4 @@
-"""What a change to an account amounts to."""
+"""Changes to an account, and the refusals."""
 
 import pytest
 
@@ -13,7 +13,7 @@ ACCOUNTS = {"one": Account(customer="cus_1", anchor=HOUR), "two": Account()}
 
 
 def test_what_is_not_named_stays() -> None:
-    """A change merges with what is there."""
+    """A change keeps the fields that it does not name."""
     assert changed(ACCOUNTS, "one", {"subscription_start": 5}) == Account(
         customer="cus_1", anchor=HOUR, subscription_start=5
     )
@@ -25,7 +25,7 @@ def test_nothing_named_makes_an_account_known() -> None:
 
 
 def test_none_removes() -> None:
-    """A fact can be taken back; a customer, without whom nothing is billed, only if that is meant."""
+    """None removes a value; a Stripe customer only with `force`, because without one nothing is billed."""
     assert changed(ACCOUNTS, "one", {"anchor": None}) == Account(customer="cus_1")
     with pytest.raises(OpsError, match=r"would lose its Stripe customer cus_1.*--force"):
         changed(ACCOUNTS, "one", {"customer": None})
@@ -40,7 +40,7 @@ def test_a_customer_belongs_to_one_account() -> None:
 
 
 def test_accounts_without_a_customer_do_not_clash() -> None:
-    """No customer is not a customer."""
+    """Two accounts may both have no customer."""
     assert changed(ACCOUNTS, "three", {"anchor": HOUR}).customer is None
 
 
@@ -59,13 +59,13 @@ def test_what_is_no_account_id_is_refused(account: str) -> None:
 
 @pytest.mark.parametrize(("text", "seconds"), [("2025-01-15T00:00:00Z", HOUR), ("2025-01-15T01:00:00+01:00", HOUR)])
 def test_times_are_rfc_3339(text: str, seconds: int) -> None:
-    """With any offset."""
+    """Any offset is allowed."""
     assert parse_time("--anchor", text) == seconds
 
 
 @pytest.mark.parametrize("text", ["2025-01-15", "yesterday", "2025-02-30T00:00:00Z", "2025-01-15T00:00:00"])
 def test_other_times_are_refused(text: str) -> None:
-    """With the option's name."""
+    """The error names the option."""
     with pytest.raises(OpsError, match="--anchor"):
         parse_time("--anchor", text)
 
@@ -81,5 +81,5 @@ def test_an_anchor_off_the_hour_gets_advice() -> None:
 
 
 def test_records_that_cannot_be_read_count_for_nothing() -> None:
-    """They are dead letters; the others are accounts."""
+    """Unreadable records are dead letters; the others are accounts."""
     assert read_accounts({"one": b'{"customer":"cus_1"}', "bad": b"nonsense"}) == {"one": Account(customer="cus_1")}

@@ -1,4 +1,4 @@
-"""What Stripe says of an account whose customer is named."""
+"""Looking up an account's anchor and start at Stripe."""
 
 import pytest
 
@@ -22,7 +22,7 @@ NEW = Account(customer="cus_1")
     ],
 )
 def test_what_is_not_known_is_taken(found: list[AccountSubscription], known: Account, facts: dict[str, int]) -> None:
-    """What is known stays; of several subscriptions the first one's start."""
+    """Known values stay; of several subscriptions, the earliest start counts."""
     assert learnt(found, known) == Learnt(facts)
 
 
@@ -36,7 +36,7 @@ def test_what_is_not_known_is_taken(found: list[AccountSubscription], known: Acc
     ],
 )
 def test_what_can_not_be_told_is_said(found: list[AccountSubscription] | Untold, said: str) -> None:
-    """With what it means: usage that Stripe takes and nobody is billed for."""
+    """The warning names the consequence: Stripe takes usage that it bills to nobody."""
     facts, note = learnt(found, NEW)
     assert facts == {}
     assert note is not None
@@ -46,7 +46,7 @@ def test_what_can_not_be_told_is_said(found: list[AccountSubscription] | Untold,
 
 @pytest.mark.parametrize("known", [NEW, Account(customer="cus_1", anchor=1, subscription_start=2)])
 def test_a_customer_that_stripe_does_not_know_is_said(known: Account) -> None:
-    """Whatever else is known of the account."""
+    """The warning comes even if the other values are known."""
     facts, note = learnt(Untold("No such customer: 'cus_1'", unknown=True), known)
     assert facts == {}
     assert note == "Stripe knows no customer cus_1, and will bill none of its usage: check the id"

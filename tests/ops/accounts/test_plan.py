@@ -1,4 +1,4 @@
-"""What Stripe's subscriptions mean for accounts."""
+"""The plan of an import from Stripe's subscriptions."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def test_customers_and_anchors_come_to_their_accounts() -> None:
 
 
 def test_of_several_subscriptions_the_first_start_counts() -> None:
-    """From then on some usage may be invoiced."""
+    """From the earliest start on, some usage may be invoiced."""
     found = subscribed(3, "three"), subscribed(3, "three", start=ANCHOR - 60)
     (change,) = planned(*found, with_start=True).changes
     assert change.after.subscription_start == ANCHOR - 60
@@ -57,7 +57,7 @@ def test_of_several_subscriptions_the_first_start_counts() -> None:
     ],
 )
 def test_what_cannot_be_told_is_held_back(found: list[AccountSubscription], why: str) -> None:
-    """With the reason; everything else goes."""
+    """The plan names the reason; all other changes are made."""
     plan = planned(*found, subscribed(5, "five"))
     assert [each.account for each in plan.changes] == ["five"]
     (held_back,) = plan.held_back
@@ -65,13 +65,13 @@ def test_what_cannot_be_told_is_held_back(found: list[AccountSubscription], why:
 
 
 def test_two_accounts_may_change_places() -> None:
-    """Each takes the other's customer; what counts is how it ends."""
+    """Each account takes the other's customer; only the final state counts."""
     plan = planned(subscribed(1, "two"), subscribed(2, "one"))
     assert [(each.account, each.after.customer) for each in plan.changes] == [("one", "cus_2"), ("two", "cus_1")]
 
 
 def test_a_change_that_waits_for_one_that_is_held_back_is_held_back_too() -> None:
-    """Three would take what two gives up, but two may not take what one has."""
+    """Account three wants two's customer, but two can't give it up, because one keeps what two wants."""
     plan = planned(subscribed(2, "three"), subscribed(1, "two"))
     assert plan.changes == []
     assert {each.what for each in plan.held_back} == {"account two", "account three"}

@@ -1,4 +1,4 @@
-"""Whether an account was ever heard of."""
+"""The warning about an account without usage."""
 
 import time
 
@@ -12,7 +12,7 @@ from ops.logs.settings import TableSettings
 
 
 async def test_an_account_without_usage_is_told_of(redis_url: str, redis_prefix: str) -> None:
-    """Not once something of this month, or of the last, is counted."""
+    """There is no warning once the account has usage of this month or the last."""
     settings = TableSettings(redis_url=redis_url, redis_prefix=redis_prefix, partitions=3)
     keys = ShardKeys(redis_prefix, partition_of("acme", 3))
     assert "no usage of acme was counted" in (await unseen_note(settings, "acme") or "")
@@ -22,5 +22,5 @@ async def test_an_account_without_usage_is_told_of(redis_url: str, redis_prefix:
 
 
 async def test_a_redis_that_is_away_tells_nothing() -> None:
-    """Whoever waits for the fold says so."""
+    """Without Redis there is no warning; `wait_folded` reports the outage."""
     assert await unseen_note(TableSettings(redis_url="redis://127.0.0.1:1"), "acme") is None

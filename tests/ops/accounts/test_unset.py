@@ -1,4 +1,4 @@
-"""An account that nobody has set is told of where somebody uses it by hand."""
+"""Commands warn of an account that nobody has set."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def settings(kafka_bootstrap: str, topic_prefix: str) -> KafkaSettings:
 
 
 def test_an_account_that_nobody_has_set_is_told_of(settings: KafkaSettings, capsys: pytest.CaptureFixture[str]) -> None:
-    """Also where what there is can't be read; not once it is set."""
+    """The warning also comes if its record can't be read, but not once the account is set."""
     topic = TopicNames(settings.topic_prefix).accounts
     write_records(settings, topic, {"broken": b"no account", "other": Account().to_json()})
     for account in ("acme", "broken"):
@@ -29,6 +29,6 @@ def test_an_account_that_nobody_has_set_is_told_of(settings: KafkaSettings, caps
 
 
 def test_who_may_not_know_is_told_nothing(settings: KafkaSettings, capsys: pytest.CaptureFixture[str]) -> None:
-    """Given no such log, as for a user without rights on it."""
+    """A user without the right to read the log gets no warning; here the log does not exist."""
     warn_of_unset(settings.model_copy(update={"topic_prefix": "no-such-"}), "acme")
     assert capsys.readouterr().err == ""

@@ -1,4 +1,4 @@
-"""A bar for what takes long, and nothing for what does not."""
+"""Long work shows its progress; short work shows nothing."""
 
 import io
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ class Terminal(io.StringIO):
 
 
 def at(*seconds: float) -> Iterator[float]:
-    """A clock that is looked at so often."""
+    """A clock that is looked at this many times."""
     return iter(seconds)
 
 
 def test_what_is_done_at_once_shows_nothing() -> None:
-    """Within two seconds."""
+    """Work of less than two seconds shows nothing."""
     clock, out = at(0.0, 1.9), io.StringIO()
     with Bar("published", 100, out, lambda: next(clock)) as bar:
         bar.advance(100)
@@ -28,7 +28,7 @@ def test_what_is_done_at_once_shows_nothing() -> None:
 
 
 def test_what_takes_longer_says_so_now_and_then() -> None:
-    """A line every five seconds at most, in numbers and per cent."""
+    """At most one line every five seconds, with numbers and per cent."""
     clock, out = at(0.0, 2.1, 3.0, 7.2), io.StringIO()
     with Bar("published", 12_000, out, lambda: next(clock)) as bar:
         for _ in range(3):
@@ -37,7 +37,7 @@ def test_what_takes_longer_says_so_now_and_then() -> None:
 
 
 def test_a_terminal_has_a_bar() -> None:
-    """Which is gone when the work is done."""
+    """The bar disappears when the work is done."""
     clock, out = at(0.0, 2.1), Terminal()
     with Bar("published", 12_000, out, lambda: next(clock)) as bar:
         bar.advance(1_500)
@@ -45,7 +45,7 @@ def test_a_terminal_has_a_bar() -> None:
 
 
 def test_the_total_may_turn_out_to_be_another() -> None:
-    """Who finds more on the way says so; what is done is said as a sum."""
+    """`at` takes the sum of the work done, and a new total."""
     clock, out = at(0.0, 2.1, 7.2), io.StringIO()
     with Bar("compared", 10, out, lambda: next(clock)) as bar:
         bar.at(4)

@@ -1,4 +1,4 @@
-"""What others wrote into records does nothing to the terminal on which it is shown."""
+"""Text from outside can't control the terminal."""
 
 import io
 import sys
@@ -24,7 +24,7 @@ class Terminal(io.StringIO):
 
 
 def test_what_does_not_print_is_escaped() -> None:
-    """And what was escaped stays as it is: a cell may pass here twice."""
+    """Escaping an escaped text changes nothing: a cell may be escaped twice."""
     assert visible(HOSTILE) == HARMLESS
     assert visible(HARMLESS) == HARMLESS
     assert visible("Zoë's café, 日本") == "Zoë's café, 日本"
@@ -39,7 +39,7 @@ def test_columns_are_as_wide_as_what_is_shown() -> None:
 def test_a_table_is_harmless_on_a_terminal_and_in_a_pipe(
     monkeypatch: pytest.MonkeyPatch, output: type[io.StringIO]
 ) -> None:
-    """Whatever its cells hold."""
+    """The cells may contain anything."""
     monkeypatch.setattr(sys, "stdout", output())
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("TERM", "dumb")
@@ -50,7 +50,7 @@ def test_a_table_is_harmless_on_a_terminal_and_in_a_pipe(
 
 
 def test_an_error_that_names_what_others_wrote() -> None:
-    """Here a directory's name; its own lines stay lines."""
+    """Here a directory's name is escaped; the error's own line breaks stay."""
     done = CliRunner().invoke(app, ["accounts", "list", "--dir", "x\x1b[2J"])
     assert done.exit_code == 1
     assert "\x1b" not in done.output

@@ -1,4 +1,4 @@
-"""Which system a command talks to."""
+"""The system that a command talks to."""
 
 from pathlib import Path
 
@@ -29,25 +29,25 @@ def test_a_named_directory_goes_first(here: Path) -> None:
 
 
 def test_the_environment_goes_next(here: Path) -> None:
-    """Any of the variables that the command needs means that the environment is meant, whole."""
+    """If the environment sets one of the command's variables, the command uses only the environment."""
     stack(here / DEFAULT_DIRECTORY, "default")
     environ = {REDIS: "redis://far"}
     assert find_env(None, environ, KAFKA, REDIS) is environ
 
 
 def test_the_stack_here_goes_last(here: Path) -> None:
-    """Variables that the command does not need decide nothing."""
+    """Variables that the command does not need are ignored."""
     stack(here / DEFAULT_DIRECTORY, "default")
     assert find_env(None, {"BILLING_HTTP_PORT": "1"}, KAFKA, REDIS)[KAFKA] == "default"
 
 
 def test_without_any_the_command_says_what_to_do(here: Path) -> None:
-    """How to start a stack, and which variable to set."""
+    """The error says how to start a stack, and which variable to set."""
     with pytest.raises(OpsError, match=rf"billing up.*{KAFKA}"):
         find_env(None, {}, KAFKA)
 
 
 def test_a_named_directory_without_a_stack_is_an_error(here: Path) -> None:
-    """The environment does not stand in for it."""
+    """The environment is not used instead."""
     with pytest.raises(OpsError, match="nothing"):
         find_env(Path("nothing"), {KAFKA: "environment"}, KAFKA)

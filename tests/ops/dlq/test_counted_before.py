@@ -1,4 +1,4 @@
-"""Restamping what was counted once, longer ago than the dedupe window reaches: only the usage log can tell."""
+"""Restamping an event that was counted before the dedupe window began: only the usage log knows it."""
 
 import json
 import time
@@ -61,7 +61,7 @@ def late(redrive: Redrive, days_ago: float, name: str) -> Planned:
 
 
 def test_what_was_counted_in_time_is_held_back(settings: KafkaSettings) -> None:
-    """Its first record is in the log, beyond the window; that of another event, or one that was rejected, is not it."""
+    """The log has its first record, before the window; records of other events, and rejected ones, do not matter."""
     happened = from_unix(NOW - 60 * DAY)
     append(settings, 59, event("acme", "counted", time=happened))
     append(settings, 59, event("acme", "rejected", time=happened, type="fax.send"))
@@ -76,7 +76,7 @@ def test_what_was_counted_in_time_is_held_back(settings: KafkaSettings) -> None:
 
 
 def test_a_log_that_was_cut_can_not_tell(settings: KafkaSettings, kafka_admin: KafkaAdminClient) -> None:
-    """Only a person can: --force sends what nobody knows, and never what was counted."""
+    """--force sends events that nobody can judge, but never one that was counted."""
     partition = partition_of("acme", PARTITIONS)
     append(settings, 69, event("acme", "cut", time=from_unix(NOW - 69 * DAY)))
     append(settings, 55, event("acme", "counted", time=from_unix(NOW - 55 * DAY)))
@@ -93,5 +93,5 @@ def test_a_log_that_was_cut_can_not_tell(settings: KafkaSettings, kafka_admin: K
 
 
 def cut_before(admin: KafkaAdminClient, topic: str, partition: int, offset: int) -> None:
-    """What retention does."""
+    """Cuts the log, like retention."""
     admin.delete_records({TopicPartition(topic, partition): offset})

@@ -10,12 +10,12 @@ from tests.support.eventually import eventually
 
 
 def source_of(account: str) -> list[str]:
-    """The options that choose an account's letters."""
+    """The options that select an account's letters."""
     return ["--source", f"/test/{account}"]
 
 
 def state_of(house: ReplayHouse, origin: LetterOrigin) -> MarkKind | None:
-    """What became of a letter."""
+    """The state of a letter."""
     mark = read_dead_letters(house.settings).letters[origin].mark
     return mark.kind if mark else None
 
@@ -69,7 +69,7 @@ def test_show_escapes_what_would_play_with_the_terminal(house: ReplayHouse) -> N
 
 
 def test_the_dry_run_of_a_redrive_foretells_it(house: ReplayHouse) -> None:
-    """What would be counted, what is known already, what still fails; and it writes nothing."""
+    """It shows new events, duplicates and letters that still fail; and it writes nothing."""
     account = house.new_account()
     house.publish(
         event(account, "1", type="sms.sent", data={"quantity": 2}),
@@ -94,7 +94,7 @@ def test_the_dry_run_of_a_redrive_foretells_it(house: ReplayHouse) -> None:
 
 
 def test_a_fix_up_sets_nested_values_and_marks_the_letter(house: ReplayHouse) -> None:
-    """What still fails is named and held back until it is mended too."""
+    """A letter that still fails is named and held back until it is mended too."""
     account = house.new_account()
     house.publish(
         event(account, "1", type="sms.sent", data={"quantity": 2}), event(account, "2", data={"quantity": "2"})
@@ -124,7 +124,7 @@ def test_a_fix_up_sets_nested_values_and_marks_the_letter(house: ReplayHouse) ->
 
 
 def test_a_letter_in_binary_mode_is_found_by_its_source_and_mended(house: ReplayHouse) -> None:
-    """Its attributes are headers; as a mended event it is in structured mode. Unmended it stays as it is."""
+    """Its attributes are headers. A mended event becomes structured; an unmended one stays as it is."""
     account = house.new_account()
     for name, kind in (("1", "fax.send"), ("2", "sms.send")):
         attributes = event(account, name, type=kind)
@@ -153,7 +153,7 @@ def test_a_letter_can_be_moved_to_another_account(house: ReplayHouse) -> None:
 
 
 def test_what_is_too_old_is_counted_at_a_new_time(house: ReplayHouse) -> None:
-    """Only what is too old; the event and its record remember the time that it had."""
+    """Only events that are too old get a new time; event and record keep the original one."""
     account, old = house.new_account(), from_unix(int(time.time()) - 36 * DAY)
     house.publish(event(account, "1", time=old), event(account, "2", type="fax.send"))
     letters = {each.reason: each for each in house.letters(account, 2)}
@@ -193,7 +193,7 @@ def test_discarded_letters_are_kept_out_of_sight(house: ReplayHouse) -> None:
 
 
 def test_a_refold_neither_reopens_letters_nor_counts_twice(house: ReplayHouse) -> None:
-    """Given a redriven, a discarded and an open letter and FLUSHALL: they are written again, and nothing changes."""
+    """After FLUSHALL, a redriven, a discarded and an open letter are written again, and nothing changes."""
     account = house.new_account()
     house.publish(
         event(account, "1", type="sms.sent"),
@@ -235,7 +235,7 @@ def test_a_producer_can_not_mark_a_letter(house: ReplayHouse) -> None:
 
 
 def test_letters_must_be_named(house: ReplayHouse) -> None:
-    """One way or the other, and such as there are."""
+    """By origin or by filter, and the letters must exist."""
     for arguments, said in (
         (["redrive"], "say which letters"),
         (["redrive", "0/1", "--reason", "empty"], "not both"),

@@ -1,4 +1,4 @@
-"""Mending an event: what is set, what stays, and what can't be mended."""
+"""Mending an event: changed attributes, unchanged ones, and events that can't be mended."""
 
 import json
 
@@ -34,13 +34,13 @@ BINARY = [
     ],
 )
 def test_a_fix_sets_one_attribute(before: dict[str, object], fix: str, after: dict[str, object]) -> None:
-    """CloudEvents attributes are texts; members of data are JSON where they can be."""
+    """CloudEvents attributes are texts; values within data are JSON if possible."""
     mended = mend(json.dumps(before).encode(), TRACE, [parse_fix(fix)])
     assert (json.loads(mended.value), mended.headers) == (after, TRACE)
 
 
 def test_without_a_fix_the_bytes_stay() -> None:
-    """Even those that are no event."""
+    """This also holds for bytes that are not an event."""
     assert mend(b' {"a":1, "a":2}\n', TRACE, []) == (b' {"a":1, "a":2}\n', TRACE)
     assert mend(None, BINARY, []) == (b"", BINARY)
 
@@ -56,7 +56,7 @@ def test_without_a_fix_the_bytes_stay() -> None:
     ],
 )
 def test_an_event_in_binary_mode_is_mended_in_structured_mode(value: bytes, fix: str, data: dict[str, object]) -> None:
-    """All of it is in the value then, and the headers say so; those of others stay."""
+    """The value then holds the whole event, and the headers say so; foreign headers stay."""
     mended = mend(value, BINARY, [parse_fix(fix)])
 
     event = json.loads(mended.value)
@@ -71,13 +71,13 @@ def test_an_event_in_binary_mode_is_mended_in_structured_mode(value: bytes, fix:
     "value", [None, b"", b"{", b"[]", b'"text"', b"\xff", b'{"a":NaN}', b'{"a":"\\ud800"}', b"[" * 9999]
 )
 def test_what_is_no_event_can_not_be_mended(value: bytes | None) -> None:
-    """Nobody guesses."""
+    """The command does not guess."""
     with pytest.raises(UnmendableError):
         mend(value, (), [parse_fix("type=sms.send")])
 
 
 def test_a_restamped_event_remembers_its_first_time() -> None:
-    """However often it is restamped."""
+    """It keeps its first time even if it is restamped again."""
     once, first = restamp(b'{"time":"2026-01-01T00:00:00Z","id":"1"}', (), NOON)
     twice, second = restamp(once.value, (), NOON + 60)
 

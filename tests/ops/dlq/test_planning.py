@@ -1,4 +1,4 @@
-"""What becomes of a letter that is to be published again, by what there is of its original."""
+"""The fate of a letter in a redrive, by the parts of its original that exist."""
 
 from dataclasses import replace
 
@@ -26,13 +26,13 @@ def lies_in_the_topic(original: LogRecord, reason: RejectReason) -> tuple[DeadLe
 
 
 def planned(original: LogRecord, reason: RejectReason, rules: Redrive = RULES) -> Planned:
-    """What becomes of it."""
+    """The plan for the letter."""
     return plan_letter(*lies_in_the_topic(original, reason), rules)
 
 
 @pytest.mark.parametrize("force", [False, True])
 def test_a_letter_without_its_value_can_not_be_published_again(force: bool) -> None:
-    """By no means; it says of which value it is, and where that is to be had."""
+    """Not even with --force; the detail names the lost value, and where to publish it from."""
     plan = planned(Record(7, bytes(3 * MIB), key=b"acme"), RejectReason.TOO_LARGE, replace(RULES, force=force))
 
     assert (plan.fate, plan.message) == (Fate.NO_VALUE, None)
@@ -40,7 +40,7 @@ def test_a_letter_without_its_value_can_not_be_published_again(force: bool) -> N
 
 
 def test_an_event_too_large_for_its_headers_is_published_without_them() -> None:
-    """Nothing is counted by them; what CloudEvents says in some stays."""
+    """Only headers that are not part of the event are left out."""
     headers = [("pad", bytes(MIB)), ("ce_id", b"1"), ("content-type", b"application/cloudevents+json")]
 
     plan = planned(Record(7, event(), headers=headers), RejectReason.TOO_LARGE)
@@ -51,7 +51,7 @@ def test_an_event_too_large_for_its_headers_is_published_without_them() -> None:
 
 
 def test_headers_that_fit_stay() -> None:
-    """But for what the letter says of itself."""
+    """Only the letter's own headers are removed."""
     headers = [("pad", bytes(MOST_BYTES - 10_000)), ("dlq.value", b"null"), ("dlq.headers.renamed", b"1")]
 
     plan = planned(Record(7, event(), headers=headers), RejectReason.TIME_TOO_OLD)

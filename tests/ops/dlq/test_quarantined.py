@@ -1,4 +1,4 @@
-"""What was passed by as ordered, published again: never by the way, and whenever a person asks for it."""
+"""Records that were passed by are published again only if a person asks for them."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ from tests.support.eventually import eventually
 
 
 def quarantined(house: ReplayHouse, partition: int) -> int:
-    """How many offsets the shard has passed by."""
+    """The number of offsets that the shard has passed by."""
 
     async def read() -> int:
         async with Redis.from_url(house.settings.redis_url) as client:
@@ -30,7 +30,7 @@ def quarantined(house: ReplayHouse, partition: int) -> int:
 
 
 def pass_by(house: ReplayHouse, partition: int, offset: int) -> None:
-    """Orders it behind the aggregator's back, and lets everything be folded anew until it is obeyed."""
+    """Writes an order without the command, and folds everything anew until the shard obeys it."""
     before = quarantined(house, partition)
     key = OrderKey(house.names.usage, partition, offset)
     order = QuarantineOrder(offset=offset, end=offset + 1, why="a test", who="ops", time=int(time.time()))
@@ -63,7 +63,7 @@ def test_a_letter_with_its_original_is_redriven(house: ReplayHouse) -> None:
 
 
 def test_a_replay_leaves_it_out_unless_it_is_asked_for(house: ReplayHouse, tmp_path) -> None:
-    """Whoever replays a stretch does not mean what somebody has set aside in it."""
+    """A replay of a stretch does not mean the records that a person has set aside."""
     account = house.new_account()
     house.publish(event(account, "1", data={"quantity": 5}), event(account, "2"))
     house.wait_folded()
@@ -90,7 +90,7 @@ def letter(**headers: str) -> DeadLetter:
 
 
 def test_a_letter_without_its_original_can_not_be_redriven() -> None:
-    """However it is asked for; it says what can be done instead."""
+    """Not by any option; the error says what can be done instead."""
     unread = letter(**{"dlq.reason": "quarantined", ORIGINAL: UNREAD})
     assert (unread.origin, unread.unread) == (LetterOrigin("usage", 3, 100), True)
 
@@ -101,6 +101,6 @@ def test_a_letter_without_its_original_can_not_be_redriven() -> None:
 
 
 def test_whether_there_is_an_original_is_the_platform_s_word() -> None:
-    """A producer's header of that name says nothing: of several the last counts, and rejects have none."""
+    """A producer's header of that name does not count: the last one does, and rejects have none."""
     assert not letter(**{"dlq.reason": "invalid_json", ORIGINAL: UNREAD}).unread
     assert not letter(**{"dlq.reason": "quarantined", ORIGINAL: "whole"}).unread

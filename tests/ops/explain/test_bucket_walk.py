@@ -35,7 +35,7 @@ def quantity(units: int) -> dict[str, Any]:
 
 
 def walked(records: Sequence[Record], units: int, suspects: Sequence[int] = ()) -> BucketWalk:
-    """A walk over all of them, for a row of so many units."""
+    """A walk over all records, for a row with this number of units."""
     walk = BucketWalk(BUCKET, PLACE, 1, units, suspects=suspects)
     walk.take(records)
     return walk
@@ -63,7 +63,7 @@ def test_the_last_counted_events_are_the_row_s() -> None:
 
 
 def test_a_copy_is_shown_with_its_origin() -> None:
-    """Where it can be true: the headers are anybody's to write."""
+    """Only if the origin can be true: anybody can write the headers."""
     place, origin = Place("usage.events", 0), Origin("usage.events", 2, 7, NOON_MS - 5)
     account = next(name for n in range(99) if partition_of(name := f"a{n}", 3) == 0)
     walk = BucketWalk(Counter(account, 0, hour_of(NOON)), place, 3, 2)
@@ -75,7 +75,7 @@ def test_a_copy_is_shown_with_its_origin() -> None:
 
 
 def test_an_event_of_no_units_is_behind_no_row() -> None:
-    """It brings none of the row's units; its identity is taken all the same."""
+    """It adds no units to a row, but its identity is remembered."""
     records = records_of({"id": "1", "data": quantity(0)}, {"id": "1", "data": quantity(3)}, {"id": "2"})
     assert [each.event_id for each in walked(records, 1).events] == ["2"]
 
@@ -88,7 +88,7 @@ def test_events_in_binary_mode_are_behind_rows_too() -> None:
 
 
 def test_no_more_events_are_kept_than_the_row_needs() -> None:
-    """However many the bucket has."""
+    """Even if the bucket has many more."""
     walk = BucketWalk(BUCKET, PLACE, 1, units=3)
     for at in range(1000):
         walk.take([Record(at, NOON_MS, event(id=str(at)))])
@@ -97,12 +97,12 @@ def test_no_more_events_are_kept_than_the_row_needs() -> None:
 
 
 def test_an_event_across_the_watermark_is_seen() -> None:
-    """No row is cut so; if one were, more units than its own would be kept."""
+    """No real row is cut inside an event; if one were, the walk would keep more units than the row has."""
     assert walked(records_of({"id": "1", "data": quantity(9)}), 5).kept == 9
 
 
 def test_an_identity_counted_in_another_bucket_is_a_duplicate_here() -> None:
-    """A reused id: the bucket alone can't tell, a second walk that watches the bucket's identities can."""
+    """An id was reused: only a second walk, which watches this bucket's identities everywhere, finds it."""
     records = records_of({"id": "1", "time": from_unix(NOON - 1)}, {"id": "1"}, {"id": "2"})
     first = walked(records, 1)
     assert first.total == 2
@@ -112,7 +112,7 @@ def test_an_identity_counted_in_another_bucket_is_a_duplicate_here() -> None:
 
 @pytest.mark.parametrize(("blocks", "total"), [(5, 1), (6, 2)])
 def test_an_identity_is_remembered_for_six_blocks(blocks: int, total: int) -> None:
-    """As the shard does: what comes later is counted again."""
+    """Like the shard, the walk counts a later repetition again."""
     late = from_unix(NOON + (blocks * BLOCK_MS - 20 * 24 * 3600 * 1000) // 1000)
     records = [
         Record(0, NOON_MS, event(id="1")),
@@ -125,7 +125,7 @@ def test_an_identity_is_remembered_for_six_blocks(blocks: int, total: int) -> No
 
 
 def test_nothing_of_a_bucket_is_appended_before_its_hour() -> None:
-    """An event may be five minutes ahead of its record, and no more."""
+    """An event may be at most five minutes ahead of its record."""
     start = first_append_ms(BUCKET)
     assert start == NOON_MS - MAX_FUTURE_MS
     ahead = {"time": from_unix(NOON)}
@@ -152,7 +152,7 @@ def a_log(choose: random.Random) -> Iterator[Record]:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_every_row_between_two_fences_is_explained(seed: int) -> None:
-    """Whatever the batches: the units between two counts are those of whole events, the ones before the later fence."""
+    """With any batches: the units between two counts are those of the last whole events before the later fence."""
     choose = random.Random(seed)  # noqa: S311
     log = list(a_log(choose))
     counts = fold(log, lambda: choose.randrange(1, 60))

@@ -34,7 +34,7 @@ IDENTITY = StripeIdentity(namespace="tests", account="acct_1", livemode=False)
 
 @dataclass
 class Logs:
-    """Both logs, of one partition, and an hour that has just begun or passed."""
+    """Both logs, with one partition, and an hour that has just begun or passed."""
 
     env: dict[str, str]
     admin: KafkaAdminClient
@@ -47,7 +47,7 @@ class Logs:
         return TopicNames(self.env["BILLING_TOPIC_PREFIX"])
 
     def use(self, *events: tuple[str, int]) -> int:
-        """Publishes events (id, quantity) of the hour; gives the end of the log."""
+        """Publishes events (id, quantity) of the hour. Returns the end of the log."""
         for event_id, quantity in events:
             event = {
                 "specversion": "1.0",
@@ -129,7 +129,7 @@ def ids(answer: dict[str, Any]) -> list[tuple[str, int]]:
 
 
 def test_rows_of_one_bucket_share_its_events_without_rest(logs: Logs) -> None:
-    """Two rows, one after the other, with a duplicate between them; each record of the log is told."""
+    """Two rows in sequence, with a duplicate between them; all records of the log are explained."""
     first = logs.use(("a", 5), ("b", 7))
     second = logs.use(("a", 5), ("c", 3), ("d", 1))
     logs.use(("e", 9))
@@ -154,7 +154,7 @@ def test_packed_logs_are_read(logs: Logs) -> None:
 
 
 def test_what_became_of_a_row_is_told_with_what_took_its_place(logs: Logs) -> None:
-    """Parked, reissued to another customer, parked again, written off: who and why; asked for by either identifier."""
+    """Parked, reissued to another customer, parked again, written off: with person and reason, by either identifier."""
     fence = logs.use(("a", 5))
     old, new = logs.row(0, 5, "cus_wrong"), logs.row(0, 5)
     order = {"who": "Ada", "why": "ticket 12"}
@@ -190,7 +190,7 @@ def test_an_id_that_was_used_in_another_hour_is_not_counted_twice(logs: Logs) ->
 
 
 def test_what_retention_has_taken_is_said(logs: Logs) -> None:
-    """The events of the first row are gone, those of the second are whole."""
+    """The first row's events are gone, the second row's are complete."""
     first = logs.use(("a", 5), ("b", 7))
     second = logs.use(("c", 3))
     one, two = logs.row(0, 12), logs.row(12, 15)
@@ -223,7 +223,7 @@ def test_a_person_reads_it(logs: Logs) -> None:
 
 
 def test_nobody_and_several_are_refused(logs: Logs) -> None:
-    """With what to do."""
+    """The errors say what to do."""
     logs.push(prepared(0, logs.row(0, 7)))
     assert "no row in the push log of shard 0 has" in logs.explain("0123456789").stderr
     assert "is no identifier: give at least 8" in logs.explain("0123").stderr

@@ -30,7 +30,7 @@ def delivered(system: System) -> dict[str, int]:
 
 
 def explained(system: System, identifier: str) -> dict[str, Any]:
-    """What the command says, for programs."""
+    """The command's answer as JSON."""
     done = system.billing("explain", identifier, "--json")
     assert done.exit_code == 0, done.output
     answer: dict[str, Any] = json.loads(done.stdout)

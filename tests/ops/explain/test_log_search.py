@@ -1,4 +1,4 @@
-"""Where `billing explain` looks for a row: no further back than it takes."""
+"""The search of `billing explain` reads no more of the push log than necessary."""
 
 import time
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def settled(number: int) -> Settled:
 
 
 class NotedReader(LogReader):
-    """A reader that notes what it has read: (partition, offset)."""
+    """A reader that records what it has read: (partition, offset)."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         super().__init__(settings)
@@ -85,7 +85,7 @@ class PushLog:
 
 @pytest.fixture
 def log(kafka_bootstrap: str, kafka_admin: KafkaAdminClient, topic_prefix: str) -> Iterator[PushLog]:
-    """A row was delivered 50 days ago, another six hours ago; one is on its way since minutes, one since yesterday."""
+    """One row was delivered 50 days ago, one six hours ago; one is in flight for minutes, one since yesterday."""
     topic = f"{topic_prefix}pushes"
     written = {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}  # the past is written, and stays
     kafka_admin.create_topics([NewTopic(topic, num_partitions=2, replication_factor=1, topic_configs=written)])
@@ -112,7 +112,7 @@ def test_a_row_on_its_way_is_found_in_the_last_hour(log: PushLog) -> None:
 
 
 def test_a_delivered_row_is_found_by_its_settlement(log: PushLog) -> None:
-    """The last day of each shard, then the record before the settlement; what is older stays unread."""
+    """It reads the last day of all shards, then the records before the settlement; older ones stay unread."""
     assert log.find(name(3)) == name(3)
     assert set(log.reader.noted) == {(0, 2), (1, 1), (1, 2)}
 
@@ -124,7 +124,7 @@ def test_old_rows_and_rows_that_nothing_settled_are_found_too(log: PushLog) -> N
 
 
 def test_what_is_not_there_is_said_with_where_it_was_looked_for(log: PushLog) -> None:
-    """In no shard, not in the account's shard, not since then."""
+    """The error names the searched shards."""
     for beginning, shards, since_ms in (
         ("0123456789", range(2), 0),
         (name(3), range(1), 0),
@@ -135,7 +135,7 @@ def test_what_is_not_there_is_said_with_where_it_was_looked_for(log: PushLog) ->
 
 
 def test_a_beginning_that_several_rows_share_is_refused(log: PushLog) -> None:
-    """All of them are named, as far as five."""
+    """The error names up to five of them."""
     by_digit = sorted((name(number)[0], number) for number in range(10, 30))
     first, second = next((a, b) for (x, a), (y, b) in pairwise(by_digit) if x == y)
     for number in (first, second):
