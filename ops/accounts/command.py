@@ -17,9 +17,9 @@ from metering.account import Account
 from metering.period import period_containing
 from metering.rfc3339 import from_unix
 from ops.accounts.change import anchor_advice, changed
-from ops.accounts.learning import ask_stripe, learnt
 from ops.accounts.plan import plan_import
 from ops.accounts.seen import unseen_note
+from ops.accounts.stripe_lookup import ask_stripe, looked_up
 from ops.accounts.subscriptions import read_subscriptions
 from ops.accounts.text import print_plan, time_text
 from ops.console.arguments import check_account_id, parse_time
@@ -165,7 +165,7 @@ def import_stripe(
 def _with_what_stripe_knows(account: Account, named: Collection[str], directory: Path | None) -> Account:
     """Fills empty fields of the account from its customer's subscriptions. A field in `named` stays, even if empty."""
     stripe_settings = settings_of(StripeSettings, find_env(directory, os.environ, STRIPE_KEY, KAFKA, REDIS))
-    facts, note = learnt(asyncio.run(ask_stripe(stripe_settings, account.customer or "")), account)
+    facts, note = looked_up(asyncio.run(ask_stripe(stripe_settings, account.customer or "")), account)
     if note:
         typer.echo(f"warning: {note}", err=True)
     return account.model_copy(update={name: value for name, value in facts.items() if name not in named})

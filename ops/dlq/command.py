@@ -15,8 +15,8 @@ from ops.console.confirm import Confirm
 from ops.console.errors import OpsError
 from ops.console.target import KAFKA, REDIS, StackDir, find_env
 from ops.dlq import acting
-from ops.dlq.bytes_of import letter_records
 from ops.dlq.fix_up import parse_fix
+from ops.dlq.letter_records import letter_records
 from ops.dlq.listing import letters_json, print_letters
 from ops.dlq.marking import make_mark
 from ops.dlq.planning import Redrive

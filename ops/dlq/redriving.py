@@ -6,8 +6,8 @@ from itertools import islice
 
 from aggregator.publisher import Message
 from ops.console.bar import Bar
-from ops.dlq.bytes_of import letter_records
-from ops.dlq.earlier import check_counted_before
+from ops.dlq.counted_before import check_counted_before
+from ops.dlq.letter_records import letter_records
 from ops.dlq.marking import mark_record
 from ops.dlq.planning import Fate, Planned, Redrive, plan_letter
 from ops.logs.dead_letters import DeadLetter, LetterMark

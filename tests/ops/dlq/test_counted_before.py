@@ -9,7 +9,7 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from metering.partition import partition_of
 from metering.rfc3339 import from_unix
-from ops.dlq.earlier import check_counted_before
+from ops.dlq.counted_before import check_counted_before
 from ops.dlq.planning import Fate, Planned, Redrive, plan_letter
 from ops.logs.dead_letters import DeadLetter, LetterOrigin, LetterPlace
 from runtime.settings import KafkaSettings

@@ -7,7 +7,7 @@ import pytest
 
 from local.stripe.invoices import invoices
 from metering.account import Account
-from ops.accounts.learning import learnt
+from ops.accounts.stripe_lookup import looked_up
 from ops.accounts.plan import plan_import
 from ops.accounts.subscriptions import read_subscriptions, subscriptions_of
 from tests.ledger_push.counts import NOON
@@ -34,7 +34,7 @@ async def subscribe(world: World, anchor: int | None) -> str:
 async def by_set(world: World, customer: str, _anchor: int) -> Account:
     """`billing accounts set a --stripe-customer ID`: Stripe is asked for the rest."""
     known = Account(customer=customer)
-    found = learnt(await subscriptions_of(world.double.client(), customer), known)
+    found = looked_up(await subscriptions_of(world.double.client(), customer), known)
     assert found.note is None
     return known.model_copy(update=found.facts)
 
