@@ -1,4 +1,4 @@
-"""A small installation of real processes on topics and a Redis of its own, as its operator works with it."""
+"""A small installation of real processes, on its own topics and Redis, used like its operator would."""
 
 import asyncio
 import json
@@ -39,7 +39,7 @@ OURS = {"dead_letters_grow", "not_invoiced", "too_old_near"}
 
 
 class System:
-    """Servers are given; topics, the double, meters, customers and workers are made."""
+    """The installation. The servers are given; it makes topics, the double, meters, customers and workers."""
 
     def __init__(self, kafka: str, redis_url: str, prefix: str, directory: Path) -> None:
         self._directory = directory
@@ -85,7 +85,7 @@ class System:
             )
 
     def running(self) -> dict[str, bool]:
-        """Which processes have not ended."""
+        """The processes that have not ended."""
         return {name: process.poll() is None for name, process in self._processes.items()}
 
     def end(self, *names: str) -> None:
@@ -97,27 +97,27 @@ class System:
             process.wait(15)
 
     def log(self, name: str) -> str:
-        """What a process has written."""
+        """The output of a process."""
         return (self._directory / f"{name}.log").read_text()
 
     def billing(self, *arguments: str) -> Result:
-        """Runs the command in this installation's environment, but in this process: starting one takes seconds."""
+        """Runs the command with this installation's settings, but in this process: starting one takes seconds."""
         done = CliRunner(env=self.env).invoke(app, arguments)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return done
 
     def status(self, *arguments: str) -> dict[str, Any]:
-        """What `billing status --json` says."""
+        """The JSON answer of `billing status`."""
         done = self.billing("status", "--json", *arguments)
         assert done.exit_code in {0, 1}, done.stderr
         return json.loads(done.stdout)
 
     def troubles(self) -> set[str]:
-        """What the status names, but for what is so of this installation (`OURS`)."""
+        """The troubles in the status, without those that this installation always has (`OURS`)."""
         return {each["trouble"] for each in self.status()["findings"]} - OURS
 
     def billed(self) -> dict[str, dict[str, int]]:
-        """What the double has accepted: units by account and meter."""
+        """The units that the double has accepted, by account and meter."""
         with urlopen(f"{self.env['BILLING_STRIPE_API_BASE']}/_double/usage", timeout=5) as answer:  # noqa: S310
             totals = json.load(answer)["totals"]
         return {account: totals.get(customer, {}) for account, customer in self.customers.items()}
@@ -159,7 +159,7 @@ class System:
             self.publisher.flush()
 
     def expect_exact(self) -> None:
-        """Waits until Redis and Stripe have what was published, to the unit, and every row is settled."""
+        """Waits until Redis and Stripe have exactly the published units, and all rows are settled."""
         truth = {account: dict(self.publisher.truth.whole[account]) for account in ACCOUNTS}
         eventually(lambda: self._same(self.counted_units(), truth), 30, "Redis has what was published")
         eventually(lambda: self._same(self.billed(), truth), 30, "Stripe has what was published")

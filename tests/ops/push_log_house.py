@@ -1,4 +1,4 @@
-"""One shard with a push log on Kafka whose past the test writes, its fold, and Stripe's double."""
+"""One shard with a push log on Kafka whose past the test writes, its fold, and a Stripe double."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ LONG_AGO = 6.0  # hours
 
 @dataclass
 class PushLogHouse:
-    """All of it. `env` is what the command is told."""
+    """The shard, its logs and the double. `env` is the environment of the commands."""
 
     env: dict[str, str]
     shard: Shard
@@ -56,7 +56,7 @@ class PushLogHouse:
     _hours: "count[int]" = field(default_factory=lambda: count(8))
 
     async def accounts(self, *names: str) -> None:
-        """Accounts with a customer each, and a hundred units in every hour that rows are made of."""
+        """Accounts with a customer each, and a hundred units in all hours that rows are made of."""
         counts = Counts(self.shard, lambda: int(time.time() * 1000))
         for name in names:
             self.customers[name] = (await asyncio.to_thread(self.stripe.v1.customers.create)).id
@@ -96,25 +96,25 @@ class PushLogHouse:
         self._written = max(self._written, sent.offset + 1)
 
     def prepare(self, rows: Sequence[Row], hours_ago: float = LONG_AGO) -> list[str]:
-        """Rows in flight; gives their identifiers."""
+        """Writes rows in flight. Returns their identifiers."""
         self.write(Prepared(identity=IDENTITY, usage_fence=0, rows=tuple(rows)), hours_ago)
         return [row.identifier(IDENTITY.namespace) for row in rows]
 
     def deliver(self, row: Row, hours_ago: float = LONG_AGO) -> str:
-        """A row that was delivered, as the log has it; gives its identifier."""
+        """Writes a delivered row. Returns its identifier."""
         (identifier,) = self.prepare([row], hours_ago)
         self.write(Settled(settlements=(Settlement(identifier=identifier),)), hours_ago)
         return identifier
 
     def park(self, row: Row, reason: ParkReason = ParkReason.REFUSED, hours_ago: float = LONG_AGO) -> str:
-        """A row that was parked, as the log has it; gives its identifier."""
+        """Writes a parked row. Returns its identifier."""
         (identifier,) = self.prepare([row], hours_ago)
         parked = Settlement(identifier=identifier, parked=reason, detail="no code: something\nwas wrong")
         self.write(Settled(settlements=(parked,)), hours_ago)
         return identifier
 
     async def tell_stripe(self, row: Row) -> None:
-        """Stripe has the row."""
+        """Makes Stripe accept the row."""
         await asyncio.to_thread(
             self.stripe.v2.billing.meter_events.create,
             {
@@ -126,7 +126,7 @@ class PushLogHouse:
         )
 
     async def is_folded(self) -> bool:
-        """Whether Redis has all of the push log."""
+        """Returns whether Redis has all of the push log."""
         state = await read_state(self.shard)
         return state.fences.get(Log.PUSHES, 0) >= self._written
 
@@ -151,7 +151,7 @@ class PushLogHouse:
 async def a_house(
     kafka: str, admin: KafkaAdminClient, topic_prefix: str, redis: tuple[str, str], stripe_url: str
 ) -> AsyncIterator[PushLogHouse]:
-    """One with the accounts `acme` and `beta`, its push log being folded. `redis` is URL and prefix."""
+    """A house with the accounts `acme` and `beta`, whose push log is being folded. `redis`: URL and prefix."""
     url, prefix = redis
     names = TopicNames(topic_prefix)
     topic = names.pushes

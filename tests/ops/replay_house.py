@@ -1,4 +1,4 @@
-"""A running platform: topics, a Redis of its own, one real aggregator, and the `billing` command against them."""
+"""A running platform: topics, its own Redis, one real aggregator, and the `billing` command for them."""
 
 import asyncio
 import json
@@ -58,7 +58,7 @@ def write_lines(path: Path, values: Sequence[Mapping[str, Any] | str]) -> Path:
 
 @dataclass
 class ReplayHouse:
-    """Tests share it: each has an account of its own, and a source that is named after it."""
+    """Tests share it: they have their own accounts, with sources named after them."""
 
     settings: TableSettings
     env: Mapping[str, str]
@@ -112,12 +112,12 @@ class ReplayHouse:
         assert producer.flush(30) == 0
 
     def ends(self) -> dict[int, int]:
-        """Where the usage log ends."""
+        """The end offsets of the usage log."""
         with LogReader(self.settings) as reader:
             return {partition: held.end for partition, held in reader.bounds(self.names.usage).items()}
 
     def wait_folded(self) -> None:
-        """Returns once every shard is ready and has folded what the usage log held when this was called."""
+        """Returns once all shards are ready and have folded the usage log up to its end at the time of the call."""
         ends = self.ends()
         eventually(lambda: asyncio.run(self._folded(ends)), FOLD_SECONDS, "the fold")
 
@@ -132,7 +132,7 @@ class ReplayHouse:
             client.flushall()
 
     def letters(self, account: str, count: int) -> list[DeadLetter]:
-        """The letters of the account's source, open or not, once there are so many."""
+        """The letters of the account's source, open or not, once there are as many as expected."""
 
         def found() -> list[DeadLetter] | None:
             letters = read_dead_letters(self.settings).letters.values()

@@ -1,4 +1,4 @@
-"""The command as such: what it loads, and how it fails."""
+"""The `billing` command itself: its imports and its errors."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ def test_it_tells_its_version(tmp_path: Path) -> None:
 
 
 def test_help_lists_every_command_and_loads_none(tmp_path: Path) -> None:
-    """So that it is there at once."""
+    """So the help comes at once."""
     program = (
         "import sys\nfrom ops.cli import app\n"
         "try:\n    app(['--help'])\nfinally:\n    print({'kafka', 'stripe', 'redis', 'pydantic'} & set(sys.modules))"
@@ -53,7 +53,7 @@ def test_each_command_has_help(tmp_path: Path, command: str) -> None:
 
 
 def test_a_fault_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
-    """No traceback; what to do is in it."""
+    """Without a traceback; the line says what to do."""
     failed = billing("accounts", "list", cwd=tmp_path)
     assert failed.returncode == 1
     assert failed.stdout == ""
@@ -63,7 +63,7 @@ def test_a_fault_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [("topics",), ("keys", "list"), ("accounts", "set", "one")])
 def test_an_absent_kafka_is_said_by_its_address(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """Instead of a traceback, or of the client's own log."""
+    """There is no traceback, and no log of the client."""
     failed = billing(*arguments, cwd=tmp_path, BILLING_KAFKA_BOOTSTRAP_SERVERS=NOWHERE)
     assert failed.returncode == 1
     assert failed.stderr.startswith("billing: Kafka")

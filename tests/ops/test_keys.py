@@ -1,4 +1,4 @@
-"""`billing keys`: which key is meant, and the commands on a real Kafka and a real Redis."""
+"""`billing keys`: finding a key by its hash, and the commands on a real Kafka and a real Redis."""
 
 import asyncio
 import secrets
@@ -34,7 +34,7 @@ USAGE = "/api/billing/usage"
     [("a" * 63, "a" * 64), ("c" * 8, "c" * 64), ("ABABABABABAB", "ab" * 32), ("c" * SHOWN_DIGITS, "c" * 64)],
 )
 def test_a_key_is_found_by_the_beginning_of_its_hash(given: str, found: str) -> None:
-    """Given enough digits, in any case, that only one has."""
+    """With enough digits, upper or lower case, that only one key has."""
     assert find_hash(given, HASHES) == found
 
 
@@ -56,7 +56,7 @@ KEY = make_api_key(lambda alphabet: alphabet[3])
     ],
 )
 def test_a_whole_key_or_hash_says_which_is_meant_by_itself(given: str, whole: str | None) -> None:
-    """Whether or not any log knows it; whatever is less, or mistyped, must be looked for."""
+    """Even if no log knows it; a shorter or mistyped text must be looked up."""
     assert whole_hash(given) == whole
 
 
@@ -76,7 +76,7 @@ def test_what_names_no_key_is_refused(given: str, why: str) -> None:
 
 
 def test_digits_that_two_keys_share_name_neither() -> None:
-    """Nothing is revoked by chance."""
+    """So no key is revoked by chance."""
     with pytest.raises(OpsError, match="2 keys"):
         find_hash("a" * 8, {"a" * 64, "a" * 8 + "b" * 56})
 
@@ -128,7 +128,7 @@ def keys_folded(folded: Folded, kafka: KafkaSettings, loop: asyncio.AbstractEven
 
 @dataclass(frozen=True)
 class Installation:
-    """What commands and readers share: `stray` makes a key that no log tells of open an account."""
+    """The servers that commands and readers share; `stray` makes a working key that no log knows."""
 
     keys: Commands
     status: Callable[[str], int]
@@ -170,14 +170,14 @@ async def on_an_installation(
 
 
 async def test_the_life_of_keys(kafka_bootstrap: str, topic_prefix: str, redis_url: str, redis_prefix: str) -> None:
-    """Several per account, labelled, listed with their last use, revoked: each works or not as soon as it is said."""
+    """Several keys per account, with labels and last use; a key works, or is revoked, once the command returns."""
     await on_an_installation(kafka_bootstrap, topic_prefix, redis_url, redis_prefix, _live)
 
 
 async def test_a_key_that_no_log_knows_can_be_revoked(
     kafka_bootstrap: str, topic_prefix: str, redis_url: str, redis_prefix: str
 ) -> None:
-    """By itself or by its whole hash: what opens an account must be possible to end."""
+    """By itself or by its whole hash: a key that opens an account must be revocable."""
     await on_an_installation(kafka_bootstrap, topic_prefix, redis_url, redis_prefix, _revoke_strays)
 
 

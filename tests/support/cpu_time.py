@@ -1,4 +1,4 @@
-"""How much processor time a process has used: what a request costs, however busy the machine is."""
+"""The processor time that a process has used: the cost of a request, even on a busy machine."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import psutil
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of all its threads. Linux knows it to the nanosecond; elsewhere it is known to a hundredth of a second."""
+    """Returns the processor seconds of all its threads, on Linux exactly, elsewhere to a hundredth of a second."""
     threads = Path(f"/proc/{pid}/task")
     if threads.exists():
         return sum(int((each / "schedstat").read_text().split()[0]) for each in threads.iterdir()) / 1e9

@@ -1,4 +1,4 @@
-"""A log as a disk may spoil it: batches changed in a broker's own files, which it gives on as they are."""
+"""Damages a log like a broken disk: changes batches in a broker's own files; the broker serves them as they are."""
 
 import struct
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Change = Callable[[bytearray], bytearray]
 
 
 def damage(server: KafkaServer, topic: str, partition: int, offset: int, change: Change) -> Callable[[], None]:
-    """Writes a batch anew, in place: that of `offset`, which must be the first of its batch. Gives what mends it."""
+    """Changes in place the batch whose first record is `offset`. Returns a function that mends it."""
     (segment,) = (server.data / "log" / f"{topic}-{partition}").glob("*.log")
     data, at = segment.read_bytes(), 0
     while struct.unpack_from(">q", data, at)[0] != offset:

@@ -25,7 +25,7 @@ def running(server: uvicorn.Server) -> Iterator[str]:
 
 
 class Client:
-    """One connection to a server. It says what a test lets it say, and nothing else."""
+    """One connection to a server. It sends only the bytes that a test gives it."""
 
     def __init__(self, url: str, *, source: str = "127.0.0.1") -> None:
         """`source` is the loopback address that it comes from."""
@@ -69,7 +69,7 @@ class Client:
 
     @property
     def ended(self) -> bool:
-        """Whether the server has closed; what it said before is taken."""
+        """Returns whether the server has closed; reads its earlier output."""
         self.socket.setblocking(False)
         try:
             while self.socket.recv(65536):

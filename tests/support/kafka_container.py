@@ -48,7 +48,7 @@ class KafkaContainer(DockerContainer):
 
     @property
     def bootstrap_servers(self) -> str:
-        """What a client outside of the container is told: host:port."""
+        """The address for clients outside of the container: host:port."""
         return f"{self.get_container_host_ip()}:{self.get_exposed_port(HOST_PORT)}"
 
     def start(self) -> "KafkaContainer":

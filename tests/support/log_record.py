@@ -1,4 +1,4 @@
-"""A record as the Kafka clients give it, for tests that have no Kafka."""
+"""A record as the Kafka clients return it, for tests without Kafka."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -32,7 +32,7 @@ SERVICES = ("aggregator", "stripe_sync", "api")
 
 
 class Platform:
-    """Three services, and the servers that they work on. Each test makes accounts of its own."""
+    """Three services, and their servers. Every test makes its own accounts."""
 
     def __init__(self, kafka: str, redis_url: str, topic_prefix: str, stripe: Served, directory: Path) -> None:
         self.stripe = stripe
@@ -87,7 +87,7 @@ class Platform:
         assert self._producer.flush(30) == 0
 
     def get(self, path: str, account: str | None) -> requests.Response:
-        """The API's answer to an account's key, or to nobody's."""
+        """The API's answer to an account's key, or without a key."""
         headers = {"Authorization": f"Bearer {self._keys[account]}"} if account else {}
         return requests.get(f"{self.api_url}{path}", headers=headers, timeout=10)
 
@@ -98,7 +98,7 @@ class Platform:
         return {each["meter"]: each["total"] for each in answer.json()["usage"] if each["total"]}
 
     def billed(self, account: str) -> dict[str, int]:
-        """What Stripe has accepted of the account, by meter."""
+        """The units that Stripe has accepted of the account, by meter."""
         totals: dict[str, int] = self.stripe.control("usage")["totals"].get(self.customers[account], {})
         return totals
 
@@ -119,7 +119,7 @@ class Platform:
         return done.stdout
 
     def flush_redis(self) -> None:
-        """Loses everything that Redis holds."""
+        """Deletes everything in Redis."""
         with redis.Redis.from_url(self.redis_url) as client:
             client.flushall()
 

@@ -1,4 +1,4 @@
-"""Record batches as bytes, and their way to a broker: for what no client writes, and a log may hold all the same."""
+"""Record batches as bytes, and a way to write them: for batches that no client writes but a log may hold."""
 
 import struct
 import time
@@ -28,20 +28,20 @@ def record(place: int, key: bytes | None, value: bytes | None, headers: Sequence
 
 
 def batch(records: Sequence[bytes], codec: int = 0, pack: Callable[[bytes], bytes] = bytes) -> bytes:
-    """A batch of some records; `pack` must be what `codec` says, if it is to be read."""
+    """Returns a batch of records; it is readable only if `pack` matches `codec`."""
     now_ms, last = int(time.time() * 1000), len(records) - 1
     rest = struct.pack(">hiqqqhii", codec, last, now_ms, now_ms, -1, -1, -1, len(records)) + pack(b"".join(records))
     return struct.pack(">qiibI", 0, 9 + len(rest), -1, 2, calc_crc32c(rest)) + rest
 
 
 def with_crc(raw: bytearray) -> bytearray:
-    """The batch with the checksum of what it holds now."""
+    """Returns the batch with a new checksum."""
     raw[CRC_AT:ATTRIBUTES_AT] = struct.pack(">I", calc_crc32c(bytes(raw[ATTRIBUTES_AT:])))
     return raw
 
 
 class RawBatch:
-    """Where aiokafka's producer takes a `BatchBuilder`: these bytes and no others."""
+    """Replaces a `BatchBuilder` of aiokafka's producer: exactly these bytes."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -62,7 +62,7 @@ class RawBatch:
 
 
 async def write(bootstrap: str, topic: str, batches: Sequence[tuple[int, bytes]]) -> list[int]:
-    """Appends batches, each to its partition, in this order; gives the offsets that they begin at."""
+    """Appends batches to their partitions, in this order. Returns their first offsets."""
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, max_request_size=1 << 24) as producer:
         offsets = []
         for partition, data in batches:

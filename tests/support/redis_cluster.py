@@ -1,4 +1,4 @@
-"""A Redis Cluster of one node, which has all slots: what a client sees of any cluster, in one process."""
+"""A Redis Cluster of one node with all slots: a client sees it like any cluster."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,5 +29,5 @@ def one_node_cluster(directory: Path) -> Iterator[RedisServer]:
 
 
 def cluster_url(node: RedisServer) -> str:
-    """What the platform is told."""
+    """The URL for the platform's settings."""
     return f"redis+cluster://{LOOPBACK}:{node.port}/0"

@@ -29,7 +29,7 @@ class RedisContainer(DockerContainer):
 
     @property
     def url(self) -> str:
-        """What a client outside of the container is told."""
+        """The URL for clients outside of the container."""
         return f"redis://{self.get_container_host_ip()}:{self.get_exposed_port(PORT)}/0"
 
     def start(self) -> "RedisContainer":

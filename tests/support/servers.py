@@ -29,7 +29,7 @@ class Source:
 
     @property
     def runs_already(self) -> bool:
-        """Nobody has to start it; `detail` is its address."""
+        """A server that already runs; `detail` is its address."""
         return self.kind in ("environment", "shared")
 
     def __str__(self) -> str:
@@ -74,7 +74,7 @@ def _choose(address: str | None, image: str | None, embedded: Source) -> Source:
 
 
 def fetch(sources: Sources, *, kafka: bool, own_kafka: bool, redis: bool) -> Sources:
-    """Bring what the chosen sources of the needed servers lack; an image that cannot be got means embedded."""
+    """Fetches missing images and files for the needed servers; an embedded server replaces a missing image."""
     fetched = Sources(
         kafka=_fetch(sources.kafka) if kafka else sources.kafka,
         redis=_fetch(sources.redis) if redis else sources.redis,
@@ -96,7 +96,7 @@ def _fetch(source: Source) -> Source:
 
 
 class Server(Protocol):
-    """What containers and embedded servers have in common."""
+    """The common interface of containers and embedded servers."""
 
     def start(self) -> object:
         """Start and wait until it answers."""

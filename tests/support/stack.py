@@ -79,7 +79,7 @@ class Stack:
         return self.description["env"]
 
     def billing(self, *arguments: str) -> str:
-        """Runs the command against this stack and gives its standard output."""
+        """Runs the command against this stack. Returns its standard output."""
         done = self.run(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
@@ -99,7 +99,7 @@ class Stack:
         return next((each["pid"] for each in self.description["processes"] if each["name"] == name), None)
 
     def kill(self, prefix: str) -> None:
-        """Kill -9 of the processes whose names begin so; one that is just being started again is waited for."""
+        """Kills (-9) the processes whose names begin with this; waits for one that is just being started again."""
         names = [process["name"] for process in self.description["processes"] if process["name"].startswith(prefix)]
         for name in names:
             eventually(partial(self._kill, name), what=f"{name} to be killed")
@@ -119,7 +119,7 @@ class Stack:
         redis.Redis.from_url(self.env["BILLING_REDIS_URL"]).flushall()
 
     def totals(self, api_key: str) -> dict[str, int] | None:
-        """The account's totals; None while the API says that it can't tell."""
+        """The account's totals; None while the API answers 503."""
         try:
             answer = requests.get(
                 f"{self.env['BILLING_API_URL']}/api/billing/usage",
@@ -144,7 +144,7 @@ class Stack:
         return answer.json()["id"]
 
     def reached_stripe(self, customer: str) -> dict[str, int]:
-        """What the double has accepted for a customer, by meter."""
+        """The units that the double has accepted for a customer, by meter."""
         answer = requests.get(f"{self.env['BILLING_STRIPE_API_BASE']}/_double/usage", timeout=10)
         return answer.json()["totals"].get(customer, {})
 

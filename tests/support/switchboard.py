@@ -20,17 +20,17 @@ class Switchboard:
 
     @property
     def redis_url(self) -> str:
-        """What a client of Redis is told."""
+        """The URL for Redis clients."""
         return f"redis://{LOOPBACK}:{self.port}/0"
 
     def lead_to(self, target: int | None) -> None:
-        """From now on; every connection there is breaks."""
+        """Connects to this port from now on; breaks all present connections."""
         self._target = target
         for writer in self._calls:
             writer.transport.abort()
 
     def lead_new_to(self, target: int) -> None:
-        """The same for new connections only; those there are stay, as with a name that is given another address."""
+        """Connects only new connections to this port; present ones stay, as after a change of a DNS name."""
         self._target = target
 
     async def close(self) -> None:

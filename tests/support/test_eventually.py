@@ -19,7 +19,7 @@ def test_it_returns_the_first_true_answer() -> None:
 
 
 def test_the_deadline_names_what_was_waited_for() -> None:
-    """The failure says what did not hold, for how long, and the last answer."""
+    """The failure names the condition, the time and the last answer."""
     with pytest.raises(AssertionError, match=r"the rain did not hold within 0.05 s; the last answer: \[\]"):
         eventually(list, deadline=0.05, what="the rain")
 

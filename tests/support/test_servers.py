@@ -1,4 +1,4 @@
-"""The tests' own servers: which are chosen, and that what is chosen works."""
+"""The choice of the tests' own servers, and that the chosen ones work."""
 
 import socket
 import tempfile

@@ -27,7 +27,7 @@ def subscribed(client: stripe.StripeClient, account: str | None, meter: str | No
 
 
 def test_subscriptions_become_accounts(system: System) -> None:
-    """Said first, then written, then nothing is left to do; what names no account is held back: exit code 1."""
+    """A dry run, the import, a second import without changes; subscriptions without an account are held back."""
     client = client_of(system.env["BILLING_STRIPE_API_BASE"])
     meters = {meter.event_name: meter.id for meter in client.v1.billing.meters.list().data}
     mine = subscribed(client, "imported", meters["voice.ai"])

@@ -1,4 +1,4 @@
-"""This room is tried on a platform that counts."""
+"""The tests of this folder run on a platform that counts."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every command reads every codec, whether a producer chose it or the topic."""
+"""All commands read all codecs, chosen by a producer or by the topic."""
 
 import json
 
@@ -30,7 +30,7 @@ def publish(house: ReplayHouse, account: str, codec: str) -> None:
 
 
 def test_every_command_reads_the_usage_log_in_every_codec(house: ReplayHouse) -> None:
-    """What is counted, compared, foretold, listed and shown is the same as ever."""
+    """The codec changes nothing in counts, comparisons, forecasts, lists and letters."""
     account = house.new_account()
     for codec in CODECS:
         publish(house, account, codec)
@@ -49,7 +49,7 @@ def test_every_command_reads_the_usage_log_in_every_codec(house: ReplayHouse) ->
 def test_every_command_reads_the_other_logs_in_every_codec(
     house: ReplayHouse, kafka_admin: KafkaAdminClient, codec: str
 ) -> None:
-    """Their topics say how they are packed; the broker does it, in Java."""
+    """The topic's setting chooses the codec; the broker packs the records, in Java."""
     names, account = house.names, house.new_account()
     for topic in (names.accounts, names.api_keys, names.dead_letters):
         resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs={"compression.type": codec})

@@ -10,7 +10,7 @@ from runtime.settings import KafkaSettings
 def test_aborted_transactions_are_passed_over(
     kafka_bootstrap: str, kafka_admin: KafkaAdminClient, topic_prefix: str
 ) -> None:
-    """Also where the stretch ends in control records; an open transaction ends what there is."""
+    """Also if the stretch ends in control records; an open transaction is the end of the log."""
     topic = f"{topic_prefix}transactions"
     kafka_admin.create_topics({topic: {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True)
     producer = Producer({"bootstrap.servers": kafka_bootstrap, "transactional.id": topic_prefix})

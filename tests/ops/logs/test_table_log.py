@@ -25,7 +25,7 @@ def settings(kafka_bootstrap: str, topic_prefix: str) -> KafkaSettings:
 
 
 def test_the_last_value_of_each_key_is_read(settings: KafkaSettings) -> None:
-    """Over all partitions; a tombstone removes."""
+    """All partitions are read; a tombstone removes the key."""
     topic = TopicNames(settings.topic_prefix).accounts
     write_records(settings, topic, {f"account-{number}": b"old" for number in range(20)})
     write_records(settings, topic, {"account-1": b"new", "account-2": None})
@@ -34,7 +34,7 @@ def test_the_last_value_of_each_key_is_read(settings: KafkaSettings) -> None:
 
 
 def test_what_is_not_readable_changes_nothing(settings: KafkaSettings) -> None:
-    """As for the fold: the record before it stands, until another or a tombstone comes."""
+    """As in the fold, the earlier record stays until another record or a tombstone comes."""
     topic = TopicNames(settings.topic_prefix).accounts
     for value in (b"{}", b"broken"):
         write_records(settings, topic, {"account-1": value, "account-2": value})
@@ -44,12 +44,12 @@ def test_what_is_not_readable_changes_nothing(settings: KafkaSettings) -> None:
 
 
 def test_an_empty_log_is_an_empty_table(settings: KafkaSettings) -> None:
-    """Nothing is waited for."""
+    """The reader does not wait for records."""
     assert read_records(settings, TopicNames(settings.topic_prefix).api_keys) == {}
 
 
 def test_each_record_lies_where_its_shard_looks_for_it(settings: KafkaSettings) -> None:
-    """On its key's partition, at the place that is returned."""
+    """It is on its key's partition, at the returned place."""
     topic = TopicNames(settings.topic_prefix).accounts
     (place,) = write_records(settings, topic, {"account-7": b"value"})
     assert place.partition == partition_of("account-7", 3)
@@ -61,13 +61,13 @@ def test_each_record_lies_where_its_shard_looks_for_it(settings: KafkaSettings) 
 
 
 def test_a_missing_topic_is_said(settings: KafkaSettings) -> None:
-    """With what makes it."""
+    """The error names the command that makes it."""
     with pytest.raises(OpsError, match="billing topics"):
         read_records(settings, f"{settings.topic_prefix}missing")
 
 
 async def test_what_is_quarantined_is_passed_by(settings: KafkaSettings) -> None:
-    """A batch that can't be read stands in the way until a person has ordered otherwise; then as for the fold."""
+    """An unreadable batch is an error until an order passes it by; then the log is read as in the fold."""
     names = TopicNames(settings.topic_prefix)
     bomb = raw_batches.batch([raw_batches.record(0, b"key", bytes(2 * MAX_UNPACKED_BYTES))], 1, gzip.compress)
     write_records(settings, names.accounts, {"account-1": b"before"})

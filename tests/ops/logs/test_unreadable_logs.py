@@ -1,4 +1,4 @@
-"""Commands over logs with something in them that can't be read: each names it, and does what can be done."""
+"""Commands on logs with an unreadable batch: they name it, and do as much as possible."""
 
 import asyncio
 import gzip
@@ -31,7 +31,7 @@ BOMB = raw_batches.batch([raw_batches.record(0, b"key", bytes(MAX_UNPACKED_BYTES
 
 @dataclass
 class Spoiled:
-    """A platform of one shard, nobody at work, in each of whose logs a batch at offset 1 can't be read."""
+    """A platform of one shard, without processes; in all its logs, the batch at offset 1 can't be read."""
 
     settings: TableSettings
 
@@ -104,7 +104,7 @@ def spoiled(kafka_bootstrap: str, kafka_admin: KafkaAdminClient, redis_url: str)
 
 
 def test_status_says_how_everything_stands_whatever_lies_in_the_logs(spoiled: Spoiled) -> None:
-    """Where the shard stands before a batch that can't be read, and what letters there are beside another."""
+    """It shows the shard before an unreadable batch, and the letters beside another one."""
     shown = spoiled.billing("status")
 
     assert shown.exception is None or isinstance(shown.exception, SystemExit), shown.exception
@@ -114,7 +114,7 @@ def test_status_says_how_everything_stands_whatever_lies_in_the_logs(spoiled: Sp
 
 
 def test_the_letters_beside_what_can_not_be_read_are_looked_after(spoiled: Spoiled) -> None:
-    """What can't be read is named at each look."""
+    """The unreadable batch is named at every look."""
     listed = spoiled.billing("dlq", "list")
     discarded = spoiled.billing("dlq", "discard", str(LetterOrigin("usage.events", 0, 8)), "--why", "a test", "--yes")
     left = spoiled.billing("dlq", "list")
@@ -138,7 +138,7 @@ COMMANDS = {
 def test_a_command_that_can_not_go_on_names_what_is_in_its_way(
     spoiled: Spoiled, arguments: tuple[str, ...], topic: str, code: int
 ) -> None:
-    """In one line: nobody is sent to look at Kafka's address."""
+    """In one line, without Kafka's address: the address is not the problem."""
     copy = spoiled.settings.redis_prefix + BEHIND
     done = spoiled.billing(*(copy if argument == BEHIND else argument for argument in arguments))
 

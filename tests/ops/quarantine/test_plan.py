@@ -1,4 +1,4 @@
-"""Whether an order to pass offsets by may be given: only about what stops a shard now."""
+"""An order to pass offsets by is allowed only for the offset that stops the shard now."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ ORDER = QuarantineOrder(offset=100, end=105, why="a codec", who="ops", time=1_80
 
 
 def stop(reason: StopReason = StopReason.UNREADABLE_BATCH, offset: int = 100, end: int | None = 105) -> Stop:
-    """A stop, with what it says of itself."""
+    """A stop with a message."""
     return Stop(reason, offset, end, "usage-3 can't be read on", 1000)
 
 
@@ -29,7 +29,7 @@ def state(stops: dict[Log, Stop], **fences: int) -> ShardState:
 
 
 def passing(shard: ShardState, wanted: Wanted, *orders: QuarantineOrder) -> Passing:
-    """What is to be passed by."""
+    """The offsets to pass by."""
     return may_pass(wanted, shard, {Log.USAGE: orders}, ENDS)
 
 
@@ -46,14 +46,14 @@ AT_100 = Wanted(3, 100, None, None)
     ],
 )
 def test_what_stops_a_shard_may_be_passed_by(stopped, end, expected) -> None:
-    """As far as is known what is in the way; or as far as a person says."""
+    """Up to the known end of the obstacle, or up to the end that a person names."""
     wanted = Wanted(3, 100, end, None)
 
     assert passing(state({Log.USAGE: stopped}), wanted) == Passing(Log.USAGE, 100, expected)
 
 
 def test_the_log_is_the_one_that_is_stopped_there() -> None:
-    """Whichever it is; named only where there are several."""
+    """The person must name the log only if several are stopped there."""
     accounts = {Log.ACCOUNTS: stop(offset=20, end=None)}
     both = {Log.USAGE: stop(), Log.ACCOUNTS: stop(end=40)}
 
@@ -81,7 +81,7 @@ def test_the_log_is_the_one_that_is_stopped_there() -> None:
     ],
 )
 def test_everything_else_is_refused_and_says_why(shard, wanted, orders, said) -> None:
-    """An order about what was counted would make a refold differ from what was shown and billed."""
+    """An order for a counted offset would make a refold differ from the totals that were shown and billed."""
     with pytest.raises(OpsError) as error:
         passing(shard, wanted, *orders)
     assert said in str(error.value)

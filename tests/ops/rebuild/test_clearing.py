@@ -1,4 +1,4 @@
-"""Clearing a shard: what every script makes of a shard that has nothing but the mark of its clearing."""
+"""Clearing a shard: the scripts on a shard that has only the mark of its clearing."""
 
 from collections.abc import AsyncIterator
 
@@ -48,7 +48,7 @@ async def begin(client: Redis, shard: Shard, nonce: str = "one") -> AsyncIterato
 
 
 async def test_it_removes_everything_and_leaves_other_shards_and_copies_alone(client: Redis, shard: Shard) -> None:
-    """Shard 1, say, not shard 11, and not the shard 1 of a copy whose prefix is longer."""
+    """Shard 1 is cleared, not shard 11, and not shard 1 of a copy with a longer prefix."""
     prefix = shard.keys.prefix
     others = [f"{prefix}{{p{HOME}1}}u:acme:1", f"copy:{prefix}{{p{HOME}}}u:acme:1"]
     for other in others:
@@ -63,7 +63,7 @@ async def test_it_removes_everything_and_leaves_other_shards_and_copies_alone(cl
 
 
 async def test_while_it_lasts_nobody_reads_folds_or_opens_the_shard(client: Redis, shard: Shard) -> None:
-    """Every fold finds no fence, no mark can be set, and no new life begins; afterwards it does."""
+    """Folds find no fence, no mark can be set, and the shard can't be opened; after the clearing it can."""
     folder = Folder(shard)
     await folder.open()
     note = await note_server(shard)
@@ -85,7 +85,7 @@ async def test_while_it_lasts_nobody_reads_folds_or_opens_the_shard(client: Redi
 
 
 async def test_a_stripe_worker_waits_for_the_shard_without_an_error(client: Redis, shard: Shard) -> None:
-    """However long it takes: its clock for giving up does not run."""
+    """Even for long: the worker's time for giving up does not run."""
     folder = PushFolder(shard, MemoryPushLog(SystemClock()), SystemClock(), lambda: "new")
     assert await folder.fold_to_end() is not None
     steps = await begin(client, shard)
@@ -97,7 +97,7 @@ async def test_a_stripe_worker_waits_for_the_shard_without_an_error(client: Redi
 
 
 async def test_a_later_clearing_takes_over(client: Redis, shard: Shard) -> None:
-    """The earlier one removes nothing any more, not even once the shard is folded again; its beginning is kept."""
+    """The earlier one removes nothing more, even after a new fold; the time of the first beginning is kept."""
     first = await begin(client, shard)
     second = clear_shard(shard, nonce="two", now_ms=9_000)
     await anext(second)

@@ -1,4 +1,4 @@
-"""`billing rebuild`: shards thrown away and folded again by workers that know nothing of it."""
+"""`billing rebuild`: shards are cleared and folded again by workers that were not told."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from tests.support.eventually import eventually
 
 @pytest.mark.timeout(120)
 def test_under_live_traffic_it_stays_exact_and_bills_nothing_twice(system: System) -> None:
-    """Every shard is cleared and folded while events come in: Redis and Stripe end with what was published."""
+    """All shards are rebuilt while events come in: Redis and Stripe end with exactly the published units."""
     with system.traffic():
         done = system.billing("rebuild", "--all", "--yes")
         beside = system.billing("verify")
@@ -30,7 +30,7 @@ def test_under_live_traffic_it_stays_exact_and_bills_nothing_twice(system: Syste
 
 @pytest.mark.timeout(120)
 def test_a_rebuild_that_died_is_seen_and_taken_up_again(system: System) -> None:
-    """The shard stays closed, whoever tries to open it, until the next rebuild has cleared the rest."""
+    """The shard stays closed until the next rebuild has cleared the rest."""
     asyncio.run(_clear_half_way(system, shard=1))
     fences = ShardKeys("", 1).fences
 
@@ -58,7 +58,7 @@ def test_a_rebuild_that_died_is_seen_and_taken_up_again(system: System) -> None:
 
 @pytest.mark.timeout(120)
 def test_it_mends_what_verify_found(system: System) -> None:
-    """A counter that somebody changed is named by verify with its account and bucket, and right after a rebuild."""
+    """Verify names a changed counter with account and bucket; after a rebuild it is right."""
     key = next(system.redis.scan_iter(match="{p0}u:*"))
     field = next(iter(system.redis.hkeys(key)))
     account = key.decode().partition("}u:")[2].rpartition(":")[0]
@@ -78,7 +78,7 @@ def test_it_mends_what_verify_found(system: System) -> None:
 
 @pytest.mark.timeout(120)
 def test_what_is_less_than_before_is_named(system: System) -> None:
-    """A rebuild whose result is smaller says which accounts, and by how much: exit code 1."""
+    """If a rebuild ends with less, it names the accounts and the differences: exit code 1."""
     key = next(system.redis.scan_iter(match="{p0}u:*"))
     field = next(iter(system.redis.hkeys(key)))
     system.redis.hincrby(key, field, 5)
@@ -91,7 +91,7 @@ def test_what_is_less_than_before_is_named(system: System) -> None:
 
 
 def test_nobody_is_cleared_by_accident(system: System) -> None:
-    """Which shards must be said, and confirmed."""
+    """The person must name the shards, and confirm."""
     assert system.billing("rebuild", "--yes").exit_code == 1
     assert system.billing("rebuild", "--shard", "0", "--all", "--yes").exit_code == 1
     assert system.billing("rebuild", "--shard", "99", "--yes").exit_code == 1

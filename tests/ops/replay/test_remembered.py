@@ -1,4 +1,4 @@
-"""Asking a shard what it remembers: the answer is what the fold would say of the same records."""
+"""The identities that a shard remembers: it answers like the fold would judge the same records."""
 
 import time
 from collections.abc import AsyncIterator
@@ -33,12 +33,12 @@ def record(offset: int, name: str, append_ms: int) -> Record:
 
 
 async def make_ready(shard: Shard) -> None:
-    """As the aggregator does."""
+    """Marks the shard ready, like the aggregator."""
     await mark_ready(shard, ReadyMark.USAGE, await note_server(shard), {}, as_of_ms=int(time.time() * 1000))
 
 
 async def test_it_knows_what_the_window_holds(shard: Shard) -> None:
-    """Over all blocks, as of the append time to be expected: what the window will have left by then is new."""
+    """All blocks are asked, at the expected append time: identities that will have left the window by then are new."""
     folder = Folder(shard)
     await folder.open()
     for weeks in range(BLOCKS_LOOKED_UP + 1):
@@ -60,7 +60,7 @@ async def test_it_knows_what_the_window_holds(shard: Shard) -> None:
 
 
 async def test_more_members_than_a_call_takes(shard: Shard) -> None:
-    """They are asked in several."""
+    """They are asked in several calls."""
     folder = Folder(shard)
     await folder.open()
     count = 2 * MEMBERS_PER_CALL + 1
@@ -72,7 +72,7 @@ async def test_more_members_than_a_call_takes(shard: Shard) -> None:
 
 
 async def test_a_shard_that_is_not_ready_does_not_tell(shard: Shard) -> None:
-    """It remembers less than it will; an empty ready shard knows nothing."""
+    """It would remember too little. An empty shard that is ready knows no identity."""
     await Folder(shard).open()
     with pytest.raises(NotReadyError):
         await find_remembered(shard, [1], now_ms=NOON_MS)

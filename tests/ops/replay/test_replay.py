@@ -1,4 +1,4 @@
-"""`billing replay` on a running platform: what it foretells happens, and nothing is counted twice."""
+"""`billing replay` on a running platform: its forecast is right, and nothing is counted twice."""
 
 import json
 import os
@@ -25,7 +25,7 @@ MANY = 3_000  # events: a quarter of a minute at 200 a second, so that no replay
 
 @pytest.fixture
 def start_billing(house: ReplayHouse) -> Started:
-    """Starts the command as a process of its own."""
+    """Starts the command as its own process."""
 
     def start(*arguments: str | Path) -> "subprocess.Popen[str]":
         argv = [sys.executable, "-m", "ops", *map(str, arguments)]
@@ -37,7 +37,7 @@ def start_billing(house: ReplayHouse) -> Started:
 
 
 def test_what_the_dry_run_foretells_then_happens(house: ReplayHouse, tmp_path: Path) -> None:
-    """New, known, repeated within the file, and rejects by reason; the second time all is a duplicate."""
+    """New events, duplicates, repetitions within the file, rejects by reason; a second replay has only duplicates."""
     account, other = house.new_account(), house.new_account()
     house.publish(event(account, "known"), event(other, "known", source=f"/test/{account}"))
     now = int(time.time())
@@ -78,7 +78,7 @@ def test_what_the_dry_run_foretells_then_happens(house: ReplayHouse, tmp_path: P
 
 
 def test_a_replay_of_the_usage_log_changes_nothing(house: ReplayHouse, tmp_path: Path) -> None:
-    """Copies lie on the account's partition and name what they repeat; the replay ends before its own copies."""
+    """Copies are on the account's partition and name their originals; the replay ends before its own copies."""
     account = house.new_account()
     values = [event(account, f"event-{number}") for number in range(50)]
     house.publish(*values)
@@ -115,7 +115,7 @@ def test_offsets_and_times_choose_a_stretch(house: ReplayHouse, tmp_path: Path) 
 
 
 def test_another_topic_and_a_spool_can_be_replayed(house: ReplayHouse, tmp_path: Path) -> None:
-    """A directory's files go in order of their names; a line of a producer's spool is the event within."""
+    """A directory's files are read by name; in a line of a producer's spool, the event is the value."""
     account = house.new_account()
     directory = tmp_path / "spool"
     directory.mkdir()
@@ -132,7 +132,7 @@ def test_another_topic_and_a_spool_can_be_replayed(house: ReplayHouse, tmp_path:
 
 
 def test_rejects_become_dead_letters_on_demand(house: ReplayHouse, tmp_path: Path) -> None:
-    """From where they can be mended and redriven."""
+    """There they can be mended and redriven."""
     account = house.new_account()
     file = write_lines(tmp_path / "events.jsonl", [event(account, "fax", type="fax.send"), event(account, "sms")])
 
@@ -147,7 +147,7 @@ def test_rejects_become_dead_letters_on_demand(house: ReplayHouse, tmp_path: Pat
 def test_a_replay_that_was_ended_goes_on(
     house: ReplayHouse, tmp_path: Path, start_billing: Started, ending: signal.Signals
 ) -> None:
-    """Killed, or stopped by Ctrl-C, which says how to go on: at the end all is counted once."""
+    """Killed, or stopped by Ctrl-C, which shows the command to continue: in the end all is counted once."""
     account = house.new_account()
     events = [event(account, f"event-{number}") for number in range(MANY)]
     file = write_lines(tmp_path / "events.jsonl", events)
@@ -174,7 +174,7 @@ def test_a_replay_that_was_ended_goes_on(
 
 
 def test_a_changed_file_is_not_resumed(house: ReplayHouse, tmp_path: Path) -> None:
-    """Its lines may be others than those that were sent; nor is a replay that was begun on another Kafka."""
+    """Its lines may differ from those that were sent. A replay on another Kafka is not resumed either."""
     account, path = house.new_account(), tmp_path / "progress"
     file = write_lines(tmp_path / "events.jsonl", [event(account, "1"), event(account, "2")])
     progress = Progress(servers=house.settings.kafka_bootstrap_servers, parts=[*plan_files(file)])
@@ -211,7 +211,7 @@ def test_a_changed_file_is_not_resumed(house: ReplayHouse, tmp_path: Path) -> No
     ],
 )
 def test_what_can_not_be_replayed_is_said(house: ReplayHouse, tmp_path: Path, arguments: list[str], said: str) -> None:
-    """Before anything is sent."""
+    """The error comes before anything is sent."""
     filled = [each.replace("{prefix}", house.settings.topic_prefix) for each in arguments]
 
     result = house.billing("replay", *filled, "--progress", tmp_path / "progress")

@@ -1,4 +1,4 @@
-"""Shards as a status finds them."""
+"""Shard reports for the tests of the status."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ EMPTY: dict[str, Any] = {"phase": ShardPhase.EMPTY, "as_of_ms": None, "push_as_o
 
 
 def ago(seconds: float) -> int:
-    """A moment before now."""
+    """A time before now."""
     return NOW - int(seconds * 1000)
 
 

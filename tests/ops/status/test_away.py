@@ -1,4 +1,4 @@
-"""Servers that are away, or silent: a finding within some seconds, and no end of the command."""
+"""Servers that are away or silent: the status shows a finding within seconds, and the command does not fail."""
 
 import json
 import os
@@ -29,13 +29,13 @@ CTRL_C_SECONDS = 8.0  # of a loaded machine; less than a command waits for a ser
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """The address of a server that takes connections, and says nothing: one that is frozen."""
+    """The address of a frozen server: it accepts connections, and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
         yield f"127.0.0.1:{listening.getsockname()[1]}"
 
 
 def env_of(kafka: str, redis: str, **more: str) -> dict[str, str]:
-    """Where both are."""
+    """The addresses of both servers."""
     return {
         "BILLING_KAFKA_BOOTSTRAP_SERVERS": kafka,
         "BILLING_REDIS_URL": redis,
@@ -46,7 +46,7 @@ def env_of(kafka: str, redis: str, **more: str) -> dict[str, str]:
 
 
 def status(env: dict[str, str]) -> dict[str, Any]:
-    """What it says, in time; something always needs a person here."""
+    """The status as JSON; it must come in time, and something always needs a person here."""
     since = time.monotonic()
     done = CliRunner().invoke(app, ["status", "--json"], env=env)
     assert time.monotonic() - since < SOON_SECONDS
@@ -61,7 +61,7 @@ def named(told: dict[str, Any]) -> set[str]:
 
 
 def test_without_kafka_what_redis_tells_is_shown(redis_url: str, redis_prefix: str) -> None:
-    """And no shard is said to be slow for it."""
+    """The shards are not called slow for it."""
     told = status(env_of(f"127.0.0.1:{free_port()}", redis_url, BILLING_REDIS_PREFIX=redis_prefix))
 
     assert named(told) == {Trouble.KAFKA_AWAY}
@@ -69,7 +69,7 @@ def test_without_kafka_what_redis_tells_is_shown(redis_url: str, redis_prefix: s
 
 
 def test_without_redis_what_kafka_tells_is_shown(kafka_bootstrap: str, topic_prefix: str) -> None:
-    """The dead letters, of which there are none."""
+    """The dead letters are shown; there are none."""
     create_topics(KafkaSettings(kafka_bootstrap_servers=kafka_bootstrap, topic_prefix=topic_prefix, partitions=2))
 
     told = status(env_of(kafka_bootstrap, f"redis://127.0.0.1:{free_port()}/0", BILLING_TOPIC_PREFIX=topic_prefix))
@@ -79,7 +79,7 @@ def test_without_redis_what_kafka_tells_is_shown(kafka_bootstrap: str, topic_pre
 
 
 def test_a_topic_that_is_missing_is_told(kafka_bootstrap: str, redis_url: str, redis_prefix: str) -> None:
-    """What can't be read is named, and what to do."""
+    """The finding names the topic, and says what to do."""
     told = status(
         env_of(kafka_bootstrap, redis_url, BILLING_REDIS_PREFIX=redis_prefix, BILLING_TOPIC_PREFIX="nobody-has-")
     )
@@ -90,12 +90,12 @@ def test_a_topic_that_is_missing_is_told(kafka_bootstrap: str, redis_url: str, r
 
 
 def test_servers_that_say_nothing_hold_nobody_up(silent: str) -> None:
-    """Both at once."""
+    """Both servers are silent at once."""
     assert named(status(env_of(silent, f"redis://{silent}/0"))) == {Trouble.KAFKA_AWAY, Trouble.REDIS_AWAY}
 
 
 def test_a_shard_that_is_not_there_ends_the_command() -> None:
-    """With what to do: that is the caller's mistake, whatever is away."""
+    """The error says what to do: this is the caller's mistake, even if servers are away."""
     env = env_of(f"127.0.0.1:{free_port()}", f"redis://127.0.0.1:{free_port()}/0")
 
     done = CliRunner().invoke(app, ["status", "--watch", "--shard", "7"], env=env)
@@ -105,7 +105,7 @@ def test_a_shard_that_is_not_there_ends_the_command() -> None:
 
 
 def test_a_watch_survives_all_of_it_until_ctrl_c(tmp_path: Path) -> None:
-    """And ends with 0, at once: it does not wait for the servers' answers."""
+    """Ctrl-C ends it at once with 0: it does not wait for the servers."""
     shown = tmp_path / "shown"
     env = os.environ | env_of(f"127.0.0.1:{free_port()}", f"redis://127.0.0.1:{free_port()}/0")
     with shown.open("w") as output:

@@ -1,4 +1,4 @@
-"""Each entry of the list is provoked somewhere: by a case here or by a test that is named."""
+"""All entries of the list are provoked: by a case here, or by a test that is named."""
 
 from pathlib import Path
 
@@ -52,7 +52,7 @@ ELSEWHERE = {
 
 @pytest.mark.parametrize("trouble", Trouble)
 def test_something_provokes_it(trouble: Trouble) -> None:
-    """Whoever adds an entry adds what provokes it."""
+    """A new entry needs a case that provokes it."""
     if trouble in FROM_TABLES:
         return
     file, test = ELSEWHERE[trouble]

@@ -1,4 +1,4 @@
-"""Somebody's transaction stays open: `billing status` says whose, since when, and what waits behind it."""
+"""A transaction stays open: `billing status` names its producer, its age, and the records behind it."""
 
 import time
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def producers_time(system: System, kafka_admin: KafkaAdminClient) -> Iterator[No
 
 @pytest.fixture
 def transaction(system: System, producers_time: None) -> Iterator[Producer]:
-    """Open for longer than anybody's business takes, with one record; the test ends it, or its end does."""
+    """A transaction with one record, open for too long; the test or the fixture ends it."""
     name = f"{system.topics.prefix}etl"
     servers = system.env["BILLING_KAFKA_BOOTSTRAP_SERVERS"]
     producer = Producer(
@@ -51,13 +51,13 @@ def transaction(system: System, producers_time: None) -> Iterator[Producer]:
 
 
 def shard(system: System) -> dict[str, Any]:
-    """What the status says of the shard."""
+    """The shard in the status."""
     (found,) = system.status("--shard", str(HOME))["shards"]
     return found
 
 
 def test_a_transaction_that_stays_open_is_named(system: System, transaction: Producer) -> None:
-    """With what waits behind it, which is counted once it has ended; nothing else is made of it meanwhile."""
+    """The records behind it are shown, and counted once it has ended; there is no other finding."""
     offset = shard(system)["usage"]["stable"]
     counted = shard(system)["records"]["counted"]
     system.publisher.publish([ACCOUNT], 10)

@@ -1,4 +1,4 @@
-"""What is wrong with a shard, as a table."""
+"""The findings of a shard, as a table."""
 
 from dataclasses import replace
 from typing import Any
@@ -88,7 +88,7 @@ CASES: list[tuple[dict[str, Any], set[Trouble]]] = [
 
 @pytest.mark.parametrize(("changes", "troubles"), CASES)
 def test_what_is_wrong_with_a_shard(changes: dict[str, Any], troubles: set[Trouble]) -> None:
-    """One finding for each fault, and none for what mends itself; a shard that is empty or clearing hides nothing."""
+    """One finding per fault, and none for a fault that mends itself; an empty or clearing shard hides nothing."""
     found = shard_findings(replace(FINE, **changes))
 
     assert {each.trouble for each in found} == troubles
@@ -96,7 +96,7 @@ def test_what_is_wrong_with_a_shard(changes: dict[str, Any], troubles: set[Troub
 
 
 def test_a_finding_says_whose_and_how_much() -> None:
-    """Accounts by name, while they are few; who writes; by which reason."""
+    """Findings name a few accounts, the producer, and the reason."""
     report = replace(FINE, **held(400), never_set=[f"acct_{n}" for n in range(7)], parked={"lost": 3, "refused": 1})
 
     held_up, *rest = map(str, shard_findings(report))

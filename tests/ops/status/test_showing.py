@@ -22,17 +22,17 @@ STOP = Stop(StopReason.LOG_LOST, 1001, None, "usage.events-4 ends at 1000, and 1
 
 
 def shards(count: int, **changes: object) -> System:
-    """A system of so many shards."""
+    """A system with this number of shards."""
     return System(NOW, tuple(replace(FINE, shard=number, **changes) for number in range(count)))
 
 
 def test_a_system_that_is_well_says_so_in_a_line() -> None:
-    """And nothing else."""
+    """There is no other line."""
     assert Screen().lines(shards(12)) == ["nothing needs a person; 12 of 12 shards are ready"]
 
 
 def test_the_verdict_comes_first_then_each_cause_once() -> None:
-    """With the cause, the command and where there is more."""
+    """With the cause, the command that mends it, and a link to the documents."""
     lines = Screen().lines(shards(12, stops={Log.USAGE: STOP}, parked={"lost": 2}))
 
     assert lines == [
@@ -53,7 +53,7 @@ def test_the_verdict_comes_first_then_each_cause_once() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 100])
 def test_nothing_is_wider_than_the_screen(width: int) -> None:
-    """Of all troubles at once, with long causes; in colours it is the same text."""
+    """With all troubles at once, and long causes; the text in colours is the same."""
     params = dict.fromkeys({name for entry in TROUBLES.values() for name in entry.params()}, LARGE)
     away = [Finding(trouble, 3, params, "a cause of many words " * 9) for trouble in TROUBLES]
     screen = Screen(width, every_shard=True)
@@ -66,7 +66,7 @@ def test_nothing_is_wider_than_the_screen(width: int) -> None:
 
 
 def test_what_others_wrote_can_not_reach_the_terminal() -> None:
-    """A source's name, a client's, a server's answer: line ends and escape sequences are shown as such."""
+    """Line ends and escape sequences in names and answers from outside are escaped."""
     seen = System(
         NOW,
         away=[Finding(trouble, 3, dict.fromkeys(TROUBLES[trouble].params(), 7), "\x1b[31m\n") for trouble in TROUBLES],
@@ -76,7 +76,7 @@ def test_what_others_wrote_can_not_reach_the_terminal() -> None:
 
 
 def test_only_the_first_of_many_causes_are_shown() -> None:
-    """The others are counted, and in the JSON."""
+    """The others are counted; the JSON has all."""
     stops = [replace(STOP, message=f"cause {number}") for number in range(12)]
     seen = System(NOW, tuple(replace(FINE, shard=n, stops={Log.USAGE: stop}) for n, stop in enumerate(stops)))
 
@@ -85,7 +85,7 @@ def test_only_the_first_of_many_causes_are_shown() -> None:
 
 
 def test_the_matrix_cuts_no_cell() -> None:
-    """Its columns are dealt out to as many tables as the width takes; each names the shards; there is a sum."""
+    """The columns are spread over as many tables as the width needs; all tables name the shards; there is a sum."""
     reports = [replace(FINE, shard=number, records=Conservation(LARGE, LARGE, 0, 0, 0)) for number in range(12)]
 
     lines = matrix(reports, WIDTH)
@@ -99,7 +99,7 @@ def test_the_matrix_cuts_no_cell() -> None:
 
 
 def test_what_is_not_known_is_no_number() -> None:
-    """Without Kafka nobody knows the lag."""
+    """Without Kafka, the lag is not known."""
     lines = matrix([replace(FINE, usage=LogPlace(7), pushes=LogPlace(7))], 200)
 
     assert " ".join(lines).split().count("?") == 2

@@ -1,4 +1,4 @@
-"""What is wrong with the whole system, as tables; and that a cause hides its effects, and nothing else."""
+"""The findings of the whole system, as tables. A cause hides its effects, and nothing else."""
 
 from dataclasses import replace
 from typing import Any
@@ -25,7 +25,7 @@ def system(*shards: dict[str, Any], **changes: Any) -> System:
 
 
 def troubles(seen: System) -> set[Trouble]:
-    """What is wrong with it."""
+    """The system's troubles."""
     return {each.trouble for each in findings(seen)}
 
 
@@ -54,13 +54,13 @@ SERVICES: list[tuple[System, set[Trouble]]] = [
 def test_a_service_is_away_when_nothing_is_looked_after_and_nothing_says_why(
     seen: System, expected: set[Trouble]
 ) -> None:
-    """One shard that is looked after is enough; so is the word of the services of a copy that nobody reads."""
+    """One shard in progress shows that it is there. For a copy that nobody reads, its services' notices are enough."""
     assert troubles(seen) == expected
 
 
 @pytest.mark.parametrize("cause", EFFECTS)
 def test_a_cause_hides_its_effects(cause: Trouble) -> None:
-    """In its shard; one of the system's, everywhere. Other troubles stay."""
+    """A shard's cause in its shard, a system's cause everywhere. Other troubles stay."""
     effects = [Finding(trouble, 1) for trouble in EFFECTS[cause]]
 
     left = without_effects([Finding(cause, 1), *effects, Finding(Trouble.ROWS_PARKED, 1)])
@@ -69,7 +69,7 @@ def test_a_cause_hides_its_effects(cause: Trouble) -> None:
 
 
 def test_what_one_shard_suffers_from_explains_no_other() -> None:
-    """Its own push log, not the neighbour's."""
+    """A shard's push log explains that shard, not its neighbour."""
     found = [
         Finding(Trouble.BILLING_STOPPED, 1),
         Finding(Trouble.PUSH_LOG_STALE, 1),
@@ -80,7 +80,7 @@ def test_what_one_shard_suffers_from_explains_no_other() -> None:
 
 
 def test_a_server_that_is_away_is_the_only_thing_that_is_told_of_its_absence() -> None:
-    """Nothing is fresh without Kafka, and nobody is missed for it."""
+    """Without Kafka nothing is fresh, and no service counts as missing for that."""
     away = [Finding(Trouble.KAFKA_AWAY, detail="refused")]
     unknown = LONG_AGO | {"usage": LogPlace(1000), "pushes": LogPlace(20), "parked": {"lost": 1}}
 
@@ -89,14 +89,14 @@ def test_a_server_that_is_away_is_the_only_thing_that_is_told_of_its_absence() -
 
 
 def test_records_among_the_orders_that_are_none_are_told() -> None:
-    """With their key and why."""
+    """With their key and the reason."""
     (found,) = findings(system({}, order_faults={"x": "no JSON"}, orders_log="usage.quarantine"))
 
     assert str(found) == "records in usage.quarantine are no orders: 'x': no JSON"
 
 
 def letter(at: int, seconds_ago: float, **changes: Any) -> DeadLetter:
-    """A letter of a record that was appended so long ago."""
+    """A letter of a record with this age."""
     origin, place = LetterOrigin("usage.events", 0, at), LetterPlace(0, at)
     plain = DeadLetter(origin, place, "unknown_meter", "", NOW // 1000 - int(seconds_ago), "/sms", "acme")
     return replace(plain, **changes)
@@ -108,7 +108,7 @@ def letters(*each: DeadLetter, **changes: Any) -> DeadLetters:
 
 
 def test_dead_letters_grow_while_young_records_become_some() -> None:
-    """By reason and source; older ones are no alarm, and those that were handled nothing at all."""
+    """By reason and source; old letters are no alarm, and handled ones do not count."""
     done = LetterMark(MarkKind.REDRIVEN, "ops", "2026-01-01T00:00:00Z", "")
     held = letters(letter(1, 10), letter(2, 20), letter(3, 5, source=None), letter(4, 9000), letter(5, 5, mark=done))
 

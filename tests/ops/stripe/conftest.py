@@ -1,4 +1,4 @@
-"""Most of this room is tried on a push log whose past the test writes."""
+"""Most tests of this folder use a push log whose past the test writes."""
 
 import pytest
 

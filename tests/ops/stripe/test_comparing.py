@@ -1,4 +1,4 @@
-"""The worker's comparison on real logs: what runs beside each shard's worker."""
+"""The worker's comparison on real logs, as it runs beside the shards' workers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ from tests.support.eventually import eventually_async
 
 @pytest.fixture
 async def told(house: PushLogHouse) -> AsyncIterator[tuple[Hourly, list[tuple[int, int]]]]:
-    """The comparison of the house's shard, and what it tells: (shard, missing units)."""
+    """The comparison of the house's shard, and its reports: (shard, missing units)."""
     missing: list[tuple[int, int]] = []
     client = make_client(settings_of(StripeSettings, house.env))
     kafka = settings_of(KafkaSettings, house.env)
@@ -39,7 +39,7 @@ async def told(house: PushLogHouse) -> AsyncIterator[tuple[Hourly, list[tuple[in
 async def test_what_stripe_lost_is_told_and_what_is_young_is_not(
     house: PushLogHouse, told: tuple[Hourly, list[tuple[int, int]]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One row is there, one is lost, one was delivered an hour ago: a hint, and the lost one is an alarm."""
+    """One row is there, one is lost, one was delivered an hour ago: after a hint, only the lost one is an alarm."""
     hourly, missing = told
     there, lost, young = house.row(), house.row(), house.row()
     await house.tell_stripe(there)
@@ -64,7 +64,7 @@ async def test_what_stripe_lost_is_told_and_what_is_young_is_not(
 async def test_nothing_is_asked_before_its_time(
     house: PushLogHouse, told: tuple[Hourly, list[tuple[int, int]]]
 ) -> None:
-    """Neither the hour nor a hint."""
+    """Before the hour, and without a hint, Stripe is not asked."""
     hourly, missing = told
     await hourly.look()
     assert missing == []

@@ -16,7 +16,7 @@ WHY = ("--why", "the meter is back", "--who", "Ada")
 
 
 def park_all(house: PushLogHouse, rows: Sequence[Row], reason: ParkReason, hours_ago: float = 6.0) -> list[str]:
-    """All in two records; gives their identifiers."""
+    """Parks all rows, with two records. Returns their identifiers."""
     names = house.prepare(rows, hours_ago)
     settled = tuple(Settlement(identifier=name, parked=reason, detail="no") for name in names)
     house.write(Settled(settlements=settled), hours_ago)
@@ -25,7 +25,7 @@ def park_all(house: PushLogHouse, rows: Sequence[Row], reason: ParkReason, hours
 
 @pytest.fixture
 async def waiting(house: PushLogHouse) -> tuple[list[str], list[str]]:
-    """Three rows of `acme` that were refused, two of `beta` that missed their cut-off: their identifiers."""
+    """The identifiers of three refused rows of `acme`, and of two rows of `beta` that missed their cut-off."""
     refused = park_all(house, [house.row() for _ in range(3)], ParkReason.REFUSED)
     missed = park_all(house, [house.row("beta", units=50) for _ in range(2)], ParkReason.MISSED_CUTOFF)
     await eventually_async(house.is_folded, what="the push log is folded")
@@ -33,7 +33,7 @@ async def waiting(house: PushLogHouse) -> tuple[list[str], list[str]]:
 
 
 async def parked(house: PushLogHouse) -> set[str]:
-    """What waits for a person."""
+    """The rows that wait for a person."""
     return set(await read_parked(house.shard))
 
 
@@ -41,7 +41,7 @@ async def parked(house: PushLogHouse) -> set[str]:
 async def test_a_dry_run_says_what_would_be_ordered_and_orders_nothing(
     house: PushLogHouse, waiting: tuple[list[str], list[str]], order: tuple[str, ...]
 ) -> None:
-    """Rows, units, reasons; nobody is asked and nothing is written."""
+    """It shows rows, units and reasons; it does not ask, and writes nothing."""
     before = house.last_record()
     done = await house.billing(*order, "--all", "--dry-run", *WHY)
     assert (done.exit_code, done.stderr) == (0, "")
@@ -82,7 +82,7 @@ async def test_rows_that_pass_every_filter_are_sent_again(
 async def test_a_write_off_of_many_asks_with_how_many_units(
     house: PushLogHouse, waiting: tuple[list[str], list[str]]
 ) -> None:
-    """And does nothing unless somebody says yes."""
+    """Without a yes, it does nothing."""
     asked = await house.billing("write-off", "--account", "beta", *WHY)
     assert asked.exit_code == 1
     assert "Give 2 rows, 100 units (2 missed_cutoff) up? Their units are never billed." in asked.stderr
@@ -93,7 +93,7 @@ async def test_a_write_off_of_many_asks_with_how_many_units(
 
 
 async def test_rows_that_go_to_one_minute_take_turns(house: PushLogHouse, waiting: tuple[list[str], list[str]]) -> None:
-    """Three hours of one customer and meter, all to the period's start: each once the one before has arrived."""
+    """Three hours of one customer and meter go to the period's start: every row waits for the one before."""
     del waiting
     settled = list[str]()
 
@@ -117,7 +117,7 @@ async def test_rows_that_go_to_one_minute_take_turns(house: PushLogHouse, waitin
 async def test_what_can_not_be_ordered_is_left_and_named(
     house: PushLogHouse, waiting: tuple[list[str], list[str]]
 ) -> None:
-    """One that Stripe has, one that is too young: the others go on, and the exit code says that some are left."""
+    """A row that Stripe has, and one that is too young, are left; the others go on: exit code 1."""
     held = house.row("beta")
     (there,) = park_all(house, [held], ParkReason.REFUSED)
     await house.tell_stripe(held)
@@ -137,7 +137,7 @@ async def test_what_can_not_be_ordered_is_left_and_named(
     "options", [(), ("abc", "--all"), ("--all", "--reason", "refused"), ("--meter", "sms.sent")], ids=str
 )
 async def test_a_choice_is_of_one_kind(house: PushLogHouse, options: tuple[str, ...]) -> None:
-    """One identifier, filters, or all: else nobody knows which rows are meant."""
+    """One identifier, or filters, or all: otherwise the choice is not clear."""
     done = await house.billing("retry", *options, *WHY)
     assert done.exit_code == 1
     assert "say which rows" in done.stderr or "there is no meter sms.sent" in done.stderr

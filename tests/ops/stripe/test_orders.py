@@ -1,4 +1,4 @@
-"""`billing stripe parked`, and what a person may order to be done with a row."""
+"""`billing stripe parked`, and a person's orders for one row."""
 
 import json
 import time
@@ -16,14 +16,14 @@ WHY = ("--why", "ticket 12", "--who", "Ada")
 
 
 async def parked(house: PushLogHouse, row: Row, reason: ParkReason = ParkReason.REFUSED, hours_ago: float = 6.0) -> str:
-    """A parked row that Redis knows of; its identifier."""
+    """A parked row in Redis; its identifier."""
     identifier = house.park(row, reason, hours_ago)
     await eventually_async(lambda: is_parked(house, identifier), what="the row is parked")
     return identifier
 
 
 async def is_parked(house: PushLogHouse, identifier: str) -> bool:
-    """Whether it waits for a person."""
+    """Whether the row waits for a person."""
     return identifier in await read_parked(house.shard)
 
 
@@ -33,7 +33,7 @@ async def in_flight(house: PushLogHouse) -> dict[str, Row]:
 
 
 async def delivered(house: PushLogHouse, row: Row, hours_ago: float = 6.0) -> str:
-    """A delivered row that Redis knows of; its identifier."""
+    """A delivered row in Redis; its identifier."""
     identifier = house.deliver(row, hours_ago)
     key = house.shard.keys.accepted(row.account, row.timestamp // (24 * HOUR))
 
@@ -45,15 +45,15 @@ async def delivered(house: PushLogHouse, row: Row, hours_ago: float = 6.0) -> st
 
 
 class TestParked:
-    """What is shown."""
+    """The list of parked rows."""
 
     async def test_nothing_waits(self, house: PushLogHouse) -> None:
-        """Said so."""
+        """The command says that no row is parked."""
         done = await house.billing("parked")
         assert (done.exit_code, done.stdout) == (0, "0 parked, 0 units\n")
 
     async def test_rows_are_shown_with_what_it_takes_to_decide(self, house: PushLogHouse) -> None:
-        """Identifier, whose, what, why, since when; a line each, and a sum."""
+        """Identifier, account, meter, units, reason and age: a line per row, and a sum."""
         first = await parked(house, house.row(), hours_ago=30)
         second = await parked(house, house.row(units=7), ParkReason.UNKNOWN_CUSTOMER)
         heading, *lines, total = (await house.billing("parked")).stdout.splitlines()
@@ -88,7 +88,7 @@ class TestRetry:
     """The same row again."""
 
     async def test_it_is_on_its_way_again(self, house: PushLogHouse) -> None:
-        """Named by the beginning of its identifier; as it was."""
+        """The row is named by the beginning of its identifier, and does not change."""
         row = house.row()
         identifier = await parked(house, row)
         done = await house.billing("retry", identifier[:8], *WHY)
@@ -99,13 +99,13 @@ class TestRetry:
         assert await in_flight(house) == {identifier: row}
 
     async def test_who_and_why_are_in_the_log(self, house: PushLogHouse) -> None:
-        """For whoever asks later; --who is the user that runs the command unless somebody is named."""
+        """The log keeps person and reason; the default of --who is the user that runs the command."""
         identifier = await parked(house, house.row())
         await house.billing("retry", identifier, *WHY)
         assert house.last_record() == {"kind": "retry", "identifier": identifier, "why": "ticket 12", "who": "Ada"}
 
     async def test_a_row_that_is_not_parked_is_refused(self, house: PushLogHouse) -> None:
-        """With what it is instead."""
+        """The error says in which state the row is."""
         await parked(house, house.row())
         (flying,) = house.prepare([house.row()])
         await eventually_async(lambda: in_flight(house), what="the row is in flight")
@@ -117,13 +117,13 @@ class TestRetry:
         assert "is on its way to Stripe: only what is parked takes this order" in done.stderr
 
     async def test_no_reason_no_order(self, house: PushLogHouse) -> None:
-        """Blank is none."""
+        """A blank reason is none."""
         done = await house.billing("retry", "a", "--why", " ")
         assert (done.exit_code, "--why must say something" in done.stderr) == (1, True)
 
 
 async def test_a_row_is_written_off(house: PushLogHouse) -> None:
-    """Once somebody has said yes to it: it waits no more, and is not on its way either."""
+    """After a yes: it is neither parked nor in flight any more."""
     identifier = await parked(house, house.row())
     asked = await house.billing("write-off", identifier[:10], *WHY)
     assert (asked.exit_code, "Nobody can answer here: add --yes" in asked.stderr) == (1, True)
@@ -138,7 +138,7 @@ class TestReissue:
     """Another body for the same units."""
 
     async def test_to_another_customer(self, house: PushLogHouse) -> None:
-        """What Stripe never knew is absent there."""
+        """Stripe does not know the old customer, so the row is absent there."""
         row = house.row(customer="cus_mistyped")
         identifier = await parked(house, row, ParkReason.UNKNOWN_CUSTOMER)
         done = await house.billing("reissue", identifier, "--customer", house.customers["acme"], *WHY)
@@ -150,7 +150,7 @@ class TestReissue:
         assert await read_parked(house.shard) == {}
 
     async def test_not_to_a_customer_that_another_account_claims(self, house: PushLogHouse) -> None:
-        """Whose usage it is, nobody could tell; the account is named. The same where its own customer is disputed."""
+        """The usage would be mixed; the error names the account. The same if the row's own customer is disputed."""
         identifier = await parked(house, house.row(customer="cus_mistyped"), ParkReason.UNKNOWN_CUSTOMER)
         theirs = house.customers["beta"]
         done = await house.billing("reissue", identifier, "--customer", theirs, *WHY)
@@ -171,7 +171,7 @@ class TestReissue:
         assert (new.timestamp, new.carried, new.units) == (ANCHOR, False, row.units)
 
     async def test_not_where_stripe_has_the_row(self, house: PushLogHouse) -> None:
-        """Two rows would be two bills: retry finds it delivered."""
+        """A second row would bill twice; a retry finds the first one delivered."""
         row = house.row()
         identifier = await parked(house, row)
         await house.tell_stripe(row)
@@ -181,14 +181,14 @@ class TestReissue:
         assert await is_parked(house, identifier)
 
     async def test_not_before_summaries_can_be_believed(self, house: PushLogHouse) -> None:
-        """Three hours after the parking; the answer says until when."""
+        """Not within three hours after the parking; the error names the time."""
         identifier = await parked(house, house.row(), hours_ago=2.5)
         done = await house.billing("reissue", identifier, "--now", *WHY)
         assert done.exit_code == 1
         assert "was parked less than 3 hours ago" in done.stderr
 
     async def test_not_onto_another_unresolved_row(self, house: PushLogHouse) -> None:
-        """One row at a time may be on its way in a minute."""
+        """A minute may have only one row in flight."""
         first, second = house.row(), house.row()
         one, two = await parked(house, first), await parked(house, second)
         done = await house.billing("reissue", one, "--timestamp", from_unix(second.timestamp), *WHY)
@@ -200,7 +200,7 @@ class TestPark:
     """A delivered row that Stripe does not have after all."""
 
     async def test_it_is_parked_and_waits_until_summaries_can_be_believed(self, house: PushLogHouse) -> None:
-        """Until it was parked, others could have its minute: a retry is told when to come back."""
+        """Until it was parked, other rows could use its minute; a retry is refused with a time."""
         row = house.row()
         identifier = await delivered(house, row)
         done = await house.billing("park", identifier[:12], *WHY)
@@ -241,7 +241,7 @@ class TestPark:
         await eventually_async(refused, what="the younger row is seen")
 
     async def test_not_what_was_never_delivered(self, house: PushLogHouse) -> None:
-        """Nor what is parked already, nor what nobody knows."""
+        """Parked and unknown rows are refused too."""
         identifier = await parked(house, house.row())
         (flying,) = house.prepare([house.row()])
         for text, answer in (

@@ -1,4 +1,4 @@
-"""When an order makes sense: decided from numbers alone."""
+"""Whether an order makes sense, decided from numbers alone."""
 
 import pytest
 
@@ -22,7 +22,7 @@ ENTRY = Parked(row=OLD, prepared_ms=0, parked_ms=0, reason=ParkReason.MISSED_CUT
 
 
 class TestChangedRow:
-    """The row that takes another's place."""
+    """The row that replaces another."""
 
     def _changed(self, change: Change, old: Row = OLD, account: Account = ACCOUNT) -> Row:
         return changed_row(old, change, account, now=NOON, grace=GRACE)
@@ -38,13 +38,13 @@ class TestChangedRow:
         assert self._changed(Change(now=True), account=account).timestamp == ANCHOR + 90
 
     def test_a_time_of_its_own_period_carries_nothing(self) -> None:
-        """Only the minute is another."""
+        """Only the minute changes."""
         old = OLD.model_copy(update={"hour": (NOON - DAY) // HOUR, "timestamp": NOON - DAY})
         new = self._changed(Change(timestamp=NOON - DAY + 60), old)
         assert (new.timestamp, new.carried) == (NOON - DAY + 60, False)
 
     def test_another_customer_leaves_the_rest(self) -> None:
-        """A row that was carried stays so."""
+        """A carried row stays carried."""
         old = OLD.model_copy(update={"timestamp": ANCHOR, "carried": True})
         assert self._changed(Change(customer="cus_2"), old) == old.model_copy(update={"customer": "cus_2"})
 
@@ -60,7 +60,7 @@ class TestChangedRow:
         ],
     )
     def test_what_makes_no_sense_is_refused(self, change: Change, words: str) -> None:
-        """With what does."""
+        """The error says what to do instead."""
         with pytest.raises(OpsError, match=words):
             self._changed(change)
 
@@ -69,7 +69,7 @@ class TestChangedRow:
     ("accepted", "held", "words"), [(10, 10, None), (10, 17, "retry"), (10, 12, "nobody can tell")]
 )
 def test_only_what_stripe_lacks_is_replaced(accepted: int, held: int, words: str | None) -> None:
-    """The row is 7 units: there, not there, or something else."""
+    """The row has 7 units: Stripe has them, lacks them, or shows another number."""
     if words is None:
         check_absent(ENTRY, accepted, held)
         return
@@ -91,7 +91,7 @@ def test_only_what_stripe_lacks_is_replaced(accepted: int, held: int, words: str
     ],
 )
 def test_only_what_stripe_lacks_is_parked(accepted: int, fresh: int, held: int, words: str | None) -> None:
-    """The row is 7 units of those accepted; what is fresh may be what is missing."""
+    """The row has 7 of the accepted units; fresh units may be the missing ones."""
     if words is None:
         check_lacking(OLD, accepted, fresh, held)
         return
@@ -100,7 +100,7 @@ def test_only_what_stripe_lacks_is_parked(accepted: int, fresh: int, held: int, 
 
 
 def test_the_quiet_time_ends_after_three_hours() -> None:
-    """To the millisecond; before, the moment from which on it may be tried is named."""
+    """To the millisecond; before that, the error names the time from which on it is allowed."""
     check_quiet(NOON * 1000, NOON * 1000 + QUIET_MS, "parked")
     with pytest.raises(OpsError, match="try again at 2026-06-20T15:00:00Z"):
         check_quiet(NOON * 1000, NOON * 1000 + QUIET_MS - 1, "parked")

@@ -1,4 +1,4 @@
-"""`billing stripe reconcile`: what Stripe has accepted, and what its summaries say."""
+"""`billing stripe reconcile`: compares the accepted units with Stripe's summaries."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from tests.support.eventually import eventually_async
 
 
 async def told(house: PushLogHouse, row: Row, hours_ago: float = 6.0) -> str:
-    """A row that was delivered and that Stripe has; its identifier."""
+    """A delivered row that Stripe has; its identifier."""
     await house.tell_stripe(row)
     return house.deliver(row, hours_ago)
 
@@ -61,7 +61,7 @@ async def test_equal_sums_are_a_difference_of_nothing(house: PushLogHouse) -> No
 
 
 async def test_a_shortage_is_named_with_its_row_which_can_be_parked(house: PushLogHouse) -> None:
-    """Customer, meter, minute, the row's identifier; parked, nothing differs any more."""
+    """With customer, meter, minute and the row's identifier; once it is parked, nothing differs."""
     await told(house, house.row())
     lost = house.row()
     identifier = house.deliver(lost)
@@ -91,7 +91,7 @@ async def test_a_shortage_is_named_with_its_row_which_can_be_parked(house: PushL
 
 
 async def test_what_summaries_may_not_show_yet_is_explained(house: PushLogHouse) -> None:
-    """Delivered less than three hours ago; delivered, and not settled; parked, and delivered after all."""
+    """Rows delivered less than three hours ago; delivered but not settled; parked but delivered after all."""
     house.deliver(house.row(), hours_ago=1)
     flying, parked = house.row(), house.row()
     house.prepare([flying])
@@ -109,7 +109,7 @@ async def test_what_summaries_may_not_show_yet_is_explained(house: PushLogHouse)
 
 
 async def test_a_stranger_s_usage_is_not_explained(house: PushLogHouse) -> None:
-    """Somebody else tells Stripe of this customer: in a minute of ours, and in one that is not."""
+    """Another system reports usage of this customer: in a minute of ours, and in another one."""
     row = house.row()
     await told(house, row)
     await house.tell_stripe(row.model_copy(update={"end": 7}))
@@ -121,7 +121,7 @@ async def test_a_stranger_s_usage_is_not_explained(house: PushLogHouse) -> None:
 
 
 async def test_a_customer_of_two_accounts_is_looked_at_as_one(house: PushLogHouse) -> None:
-    """It went from one account to another: neither alone has what Stripe has."""
+    """It moved from one account to the other; only the sum of both is what Stripe has."""
     customer = house.customers["acme"]
     first = house.row("acme")
     await told(house, first)
@@ -146,7 +146,7 @@ async def test_what_is_compared_can_be_narrowed(house: PushLogHouse) -> None:
 
 
 async def test_what_can_not_be_asked_is_refused(house: PushLogHouse) -> None:
-    """Said in a line, and 1."""
+    """In one line, with exit code 1."""
     for options, words in (
         (["--meter", "fax"], "there is no meter fax"),
         (["--start", "2026-01-02T00:00:00Z", "--end", "2026-01-01T00:00:00Z"], "--start must be before --end"),
@@ -157,7 +157,7 @@ async def test_what_can_not_be_asked_is_refused(house: PushLogHouse) -> None:
 
 
 async def test_a_customer_that_stripe_does_not_know_is_not_called_equal(house: PushLogHouse) -> None:
-    """What was not compared is said, and the exit code is 1."""
+    """The output says that it was not compared; exit code 1."""
     house.deliver(house.row(customer="cus_gone"))
     answer = await reconciled(house)
     ((customer, why),) = [(each["customer"], each["why"]) for each in answer["not_compared"]]

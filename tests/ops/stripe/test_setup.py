@@ -17,7 +17,7 @@ def set_up(double: Served) -> Result:
 
 
 def test_what_is_missing_is_made_once(double: Served) -> None:
-    """Run again, it makes nothing."""
+    """A second run makes nothing."""
     first, second = set_up(double), set_up(double)
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert first.stdout == "".join(f"{meter.name}: created\n" for meter in CATALOGUE)
@@ -25,7 +25,7 @@ def test_what_is_missing_is_made_once(double: Served) -> None:
 
 
 async def test_a_meter_that_is_not_as_it_must_be_is_an_error(double: Served) -> None:
-    """An archived one is not made again beside it; what to do is said."""
+    """An archived meter is not made a second time; the error says what to do."""
     client = double.client()
     client.v1.billing.meters.create(
         {

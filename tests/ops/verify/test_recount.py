@@ -47,7 +47,7 @@ def test_each_record_has_one_fate() -> None:
 
 
 def test_what_is_passed_by_has_a_fate_of_its_own() -> None:
-    """Each offset counts as a record."""
+    """Every offset counts as a record."""
     recount = recounted(Record(0, event(id="1")))
     recount.pass_by(3)
 
@@ -64,7 +64,7 @@ def test_quantities_and_meters_go_to_their_fields() -> None:
 
 
 def test_another_payload_under_the_same_id_is_a_conflict() -> None:
-    """Counted is the first; what differs only in attributes that nobody is billed for is none."""
+    """The first event counts; a difference in attributes that are not billed is no conflict."""
     first = event(id="1", data={"quantity": 2})
     same = json.dumps(json.loads(first) | {"comment": "again"}).encode()
     recount = recounted(*values(first, same, event(id="1", data={"quantity": 3})))
@@ -85,7 +85,7 @@ def test_identities_are_remembered_for_the_current_block_and_five_more(blocks: i
 
 
 def test_a_copy_is_judged_by_its_own_append_time() -> None:
-    """Its origin's headers are for people."""
+    """The headers with its origin are only for people."""
     headers = origin_headers(Origin("usage.events", HOME + 1, 7, NOON_MS))
     recount = recounted(
         Record(0, event(id="1"), NOON_MS + 1000, headers=headers),
@@ -103,7 +103,7 @@ def test_an_identity_is_of_one_meter_and_account() -> None:
 
 
 def test_an_event_of_no_units_is_counted_and_leaves_no_counter() -> None:
-    """As in Redis; and a repetition of it is a duplicate."""
+    """As in Redis; a repetition is a duplicate."""
     recount = recounted(*values(event(id="1", data={"quantity": 0}), event(id="1", data={"quantity": 2})))
 
     assert recount.conservation() == Conservation(read=2, counted=1, duplicate=1, dead=0, rerouted=0)
@@ -124,14 +124,14 @@ def test_events_in_binary_mode_are_counted() -> None:
 
 
 def test_a_broker_whose_clock_steps_back_changes_nothing() -> None:
-    """Judged is by the highest append time so far."""
+    """The highest append time so far counts."""
     recount = recounted(Record(0, event(id="1")), Record(1, event(id="2"), NOON_MS - 40 * 86_400_000))
 
     assert recount.counted == 2
 
 
 def test_differences_name_bucket_and_day() -> None:
-    """Each counter that differs; those of buckets that the log does not tell whole are left out."""
+    """All counters that differ, without buckets that the log no longer holds completely."""
     scope = VerifyScope(3, from_hour=NOON // 3600)
     before_noon, noon, evening = 11, 12, 24 + 20
 
@@ -144,7 +144,7 @@ def test_differences_name_bucket_and_day() -> None:
 
 
 def test_what_a_cut_log_can_tell() -> None:
-    """A whole log tells everything that is kept; a cut one, what begins 35 days after its first record."""
+    """A whole log: everything that is kept; a cut log: buckets from 35 days after its first record on."""
     hour, days = NOON // 3600, 24
     assert first_comparable_hour(0, NOON_MS, NOON_MS) == hour - 70 * days
     assert first_comparable_hour(7, NOON_MS, NOON_MS + 60 * 86_400_000) == hour + 35 * days + 1
@@ -153,7 +153,7 @@ def test_what_a_cut_log_can_tell() -> None:
 
 
 def test_what_shrank() -> None:
-    """More is no fault, and so is what is new."""
+    """Larger and new sums are no fault."""
     before, after = (
         Sums({("a", "m"): 5, ("b", "m"): 5, ("c", "m"): 1}),
         Sums({("a", "m"): 6, ("b", "m"): 4, ("d", "m"): 1}),
@@ -168,7 +168,7 @@ def _rfc3339(ms: int) -> str:
 
 
 def test_what_nobody_foresaw_is_a_dead_letter_here_too() -> None:
-    """As the fold has it: one record ends no command."""
+    """As in the fold: one record never ends a command."""
     found = recounted(Record(0, event(id="1")), Record(1, Strange(b"{")), Record(2, event(id="2")))
 
     assert found.conservation() == Conservation(read=3, counted=2, duplicate=0, dead=1, rerouted=0)

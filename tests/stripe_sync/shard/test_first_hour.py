@@ -7,8 +7,8 @@ import pytest
 
 from local.stripe.invoices import invoices
 from metering.account import Account
-from ops.accounts.stripe_lookup import looked_up
 from ops.accounts.plan import plan_import
+from ops.accounts.stripe_lookup import looked_up
 from ops.accounts.subscriptions import read_subscriptions, subscriptions_of
 from tests.ledger_push.counts import NOON
 from tests.stripe_sync.world import World
