@@ -30,7 +30,7 @@ NOW = unix("2026-06-20T12:00:00")
 
 
 def settings_of(redis_url: str, redis_prefix: str, **more: Any) -> ApiSettings:
-    """Settings that owe nothing to the environment."""
+    """Settings that do not depend on the environment."""
     fixed = {"stripe_api_key": "", "stripe_webhook_secret": "", "portal_return_url": "", "cors_origins": ()}
     return ApiSettings(**{**fixed, **more}, redis_url=redis_url, redis_prefix=redis_prefix, partitions=PARTITIONS)
 

@@ -1,4 +1,4 @@
-"""A ledger in a real Redis, filled the way the aggregator fills it: log records, decided and folded."""
+"""A ledger in a real Redis, filled like the aggregator fills it: with decided and folded log records."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -33,7 +33,7 @@ STRIPE = StripeIdentity(namespace="tests", account="acct_1", livemode=False)
 
 @dataclass
 class Folded:
-    """What the logs of a test amount to."""
+    """The state after folding the logs of a test."""
 
     ledger: Ledger
     numbers: Iterator[int] = field(default_factory=count)
@@ -68,7 +68,7 @@ class Folded:
         await self._fold(Log.API_KEYS, key_hash(key), None)
 
     async def tell_key(self, name: str, value: bytes | None) -> None:
-        """A record of the keys' log, whatever it is."""
+        """Writes any record of the keys' log."""
         await self._fold(Log.API_KEYS, name, value)
 
     async def account(self, name: str, facts: Account) -> None:

@@ -1,4 +1,4 @@
-"""A failover whose old master lives on: the API says what its readers get, and finds the new master by itself."""
+"""A failover whose old master lives on: the API reports its readers' errors, and finds the new master by itself."""
 
 from pathlib import Path
 

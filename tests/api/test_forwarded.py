@@ -1,4 +1,4 @@
-"""Whose request a proxy passes on, and who is not believed."""
+"""The client behind a proxy, and the proxies that are not trusted."""
 
 import httpx
 import pytest
@@ -40,7 +40,7 @@ UNKNOWN = {"key": make_api_key(lambda alphabet: alphabet[11])}
     ],
 )
 def test_only_what_our_proxies_wrote_counts(trusted: str, peer: str, forwarded: list[str], client: str) -> None:
-    """Read from the right: each proxy appends whom it was connected from."""
+    """Read from the right: a proxy appends the address of its own client."""
     assert TrustedProxies.parse(trusted).client(peer, forwarded) == client
 
 
@@ -66,7 +66,7 @@ async def attempt(api: httpx.AsyncClient, forwarded: str) -> httpx.Response:
 
 
 async def test_a_client_does_not_write_its_own_address(settings: ApiSettings, folded: Folded) -> None:
-    """Given a new invented address with each attempt, before what the proxy wrote, all of them count as one client."""
+    """Given a new invented address at every attempt, left of the proxy's entry, all of them count as one client."""
     limited = settings_of(settings.redis_url, settings.redis_prefix, sign_in_limit=3, trusted_proxies="127.0.0.1")
     async with calling(limited) as api:
         for number in range(3):

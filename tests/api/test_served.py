@@ -1,4 +1,4 @@
-"""The process as it is deployed: `python -m api`, asked by unrelated HTTP clients, and told to stop."""
+"""The process as it is deployed: `python -m api`, called by several HTTP clients, and stopped."""
 
 import asyncio
 import json
@@ -66,7 +66,7 @@ async def fetch(method: str, url: str, headers: dict[str, str]) -> requests.Resp
 
 
 async def output(*argv: str) -> bytes:
-    """What a program prints; it must succeed."""
+    """The output of a program, which must succeed."""
     done = await asyncio.to_thread(subprocess.run, argv, capture_output=True, check=True)
     return done.stdout
 

@@ -1,4 +1,4 @@
-"""Finding out, from outside, what a stack made of what was published."""
+"""Finds out, from outside, how a stack has counted and billed the published events."""
 
 import json
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class Evidence:
         self._watched = watched
 
     def unlike(self) -> list[str]:
-        """In what API and Stripe differ from the truth: quickly asked, and empty before anything else can be right."""
+        """The differences of API and Stripe from the truth: a quick check that must be empty first."""
         whole, period = self._truth.whole(), self._truth.since(ANCHOR)
         lines = []
         for customer in self._customers:

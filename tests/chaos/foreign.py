@@ -1,4 +1,4 @@
-"""Clients that are none of ours: librdkafka with each of Kafka's codecs, and one that writes any header's name."""
+"""Foreign clients: librdkafka with all of Kafka's codecs, and one that writes any header name."""
 
 from collections.abc import Callable
 from random import Random
@@ -53,7 +53,7 @@ class ForeignClients:
             client.poll(0)
 
     def waiting(self) -> int:
-        """How many records are on their way, as far as is known."""
+        """The number of records in flight, as far as it is known."""
         return sum(map(len, self._clients))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What must become of every record of the usage log, judged by what its publisher knows of it."""
+"""The right fate of every record in the usage log, judged by the publisher's knowledge."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What some client writes by mistake or malice: bytes and headers that can't be counted, each with the reason why."""
+"""Bad records that clients write by mistake or malice: bytes and headers that can't be counted, with the reasons."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

@@ -92,7 +92,7 @@ def unleash(directory: Path, seed: int, seconds: float) -> Outcome:
 
 
 def _rest(evidence: Evidence, story: Story) -> list[str]:
-    """Waits until nothing differs any more; gives what still does after a while."""
+    """Waits until nothing differs any more. Returns the differences that stay."""
     end = time.monotonic() + DRAIN_SECONDS
     while evidence.unlike() and time.monotonic() < end:
         time.sleep(POLL_SECONDS)

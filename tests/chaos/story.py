@@ -1,4 +1,4 @@
-"""What happened, in the order in which it happened: printed at once, and kept for the end."""
+"""The events of a run in their order: printed at once, and kept for the end."""
 
 import time
 from collections import Counter

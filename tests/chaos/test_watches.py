@@ -1,4 +1,4 @@
-"""Who looks on sees what must not be."""
+"""The watches notice wrong totals and calls."""
 
 import json
 from collections.abc import Callable, Iterator

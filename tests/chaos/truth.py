@@ -1,4 +1,4 @@
-"""What was published, as its publisher knows it: every event once, from the moment that it is acknowledged."""
+"""The published events, as their publisher knows them: every event once, from its acknowledgement on."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What is compared in the end: decided from two descriptions alone, so that it can be shown to be able to fail."""
+"""The final comparison: decided from two descriptions alone, so that a test can show that it can fail."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Who looks on: readers of totals, which must never shrink, and an eye on Stripe, called once at a time per lane."""
+"""Watches: readers of totals, which must never shrink, and a check that Stripe gets one call at a time per lane."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What is published: drawn from a seed, without any client."""
+"""The records to publish: drawn from a seed, without any client."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""`billing up` as a subprocess, and what can be seen of it from outside."""
+"""`billing up` as a subprocess, as it is visible from outside."""
 
 import json
 import os
@@ -40,7 +40,7 @@ class RunningStack:
 
     @property
     def output(self) -> str:
-        """Everything that supervisors of this directory have said."""
+        """The output of all supervisors of this directory."""
         return self._out.read_text()
 
     @property
@@ -85,13 +85,13 @@ class RunningStack:
         )
 
     def said(self, *arguments: str) -> str:
-        """What the command prints when it succeeds."""
+        """The command's output; it must succeed."""
         done = self.billing(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
     def usage(self, key: str) -> ProbeAnswer:
-        """The API's answer to the key's holder."""
+        """The API's answer to a key."""
         url = f"{self.env['BILLING_API_URL']}/api/billing/usage"
         return ask(url, {"Authorization": f"Bearer {key}"})
 
@@ -101,7 +101,7 @@ class RunningStack:
         return answer.totals()[meter] if answer.status == 200 else None
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        """Sends a signal, waits for the end, and gives the exit code."""
+        """Sends a signal and waits for the end. Returns the exit code."""
         if self.supervisor.poll() is None:
             self.supervisor.send_signal(number)
         return self.supervisor.wait(timeout=100)

@@ -1,4 +1,4 @@
-"""How long an ended service waits."""
+"""The delay before an ended service is started again."""
 
 from itertools import accumulate
 
@@ -13,5 +13,5 @@ def test_it_doubles_from_a_fraction_of_a_second_to_a_few() -> None:
 
 
 def test_who_ran_for_a_while_starts_over() -> None:
-    """After a steady run the next end is a new one."""
+    """After a long run, the delay begins anew."""
     assert next_delay(LONGEST_SECONDS, STEADY_SECONDS) == FIRST_SECONDS

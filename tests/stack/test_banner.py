@@ -1,4 +1,4 @@
-"""What a person is told once everything runs."""
+"""The text that a person sees once everything runs."""
 
 from api.dashboard.routes import PAGE
 from local.demo.accounts import DOCS_ACCOUNT
@@ -25,7 +25,7 @@ def test_a_demo_leads_to_the_dashboard() -> None:
 
 
 def test_other_ports_than_the_well_known_are_said() -> None:
-    """What the documents name is somebody else's then; servers that the environment named are nobody's surprise."""
+    """Another process has the documented port; servers that the environment named get no note."""
     other = banner({"BILLING_API_URL": "http://127.0.0.1:1", "BILLING_KAFKA_BOOTSTRAP_SERVERS": "far:1"}, KEYS, command)
     assert "  API        http://127.0.0.1:1  (not 8080, which was taken or kept for another)" in other
     assert "  Kafka      far:1" in other

@@ -1,4 +1,4 @@
-"""Bringing things up: order, concurrency, and what ends it."""
+"""Booting: order, concurrency, and failures."""
 
 import sys
 import threading
@@ -54,7 +54,7 @@ def never() -> bool:
 
 
 def test_a_step_runs_after_what_it_needs(supervisor: Supervisor) -> None:
-    """Whatever the order in which they are given; each is told with what it said."""
+    """In any order of the list; the display shows the texts that the steps return."""
     ran: list[str] = []
 
     def note(name: str) -> Callable[[], str]:
@@ -106,7 +106,7 @@ def test_a_service_that_keeps_ending_ends_it(supervisor: Supervisor, tmp_path: P
 
 
 def test_what_does_not_get_on_ends_it(supervisor: Supervisor, tmp_path: Path) -> None:
-    """With the log of what is late, and of what that needs."""
+    """The error has the logs of the late tasks, and of the tasks that they need."""
     silent = service("one", "import time; print('thinking', flush=True); time.sleep(600)", tmp_path)
     log = tmp_path / "one.log"
     clock = iter(lambda: STUCK_SECONDS * 2 if log.exists() and log.read_text() else 0.0, None)
@@ -116,7 +116,7 @@ def test_what_does_not_get_on_ends_it(supervisor: Supervisor, tmp_path: Path) ->
 
 
 def test_what_gets_on_may_take_its_time(supervisor: Supervisor) -> None:
-    """Given a step whose words change, however long it takes as a whole, it is waited for, and its words are shown."""
+    """Given a step whose words change, the boot waits, for any time, and shows the words."""
     clock, over = [0.0], threading.Event()
     display = Lines()
 
@@ -132,5 +132,5 @@ def test_what_gets_on_may_take_its_time(supervisor: Supervisor) -> None:
 
 
 def test_it_is_given_up_when_asked(supervisor: Supervisor) -> None:
-    """False, at once, whatever is still running."""
+    """It returns False at once, even if tasks still run."""
     assert not Boot([step("a", lambda: str(threading.Event().wait(30)))], supervisor, Lines()).run(lambda: True)

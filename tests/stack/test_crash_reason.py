@@ -1,4 +1,4 @@
-"""What a process that ended is said to have died of."""
+"""The reason why a process ended, from its log."""
 
 import pytest
 
@@ -34,5 +34,5 @@ TRACEBACK = [
     ],
 )
 def test_the_reason_goes_before_the_last_line(lines: list[str], reason: str) -> None:
-    """Whatever a process wrote after its own last word, a traceback or a grave line."""
+    """Later lines do not hide the process's message, a traceback or an error line."""
     assert crash_reason(lines) == reason

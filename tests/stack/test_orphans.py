@@ -1,4 +1,4 @@
-"""What a supervisor left behind."""
+"""Processes that a killed supervisor left behind."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
 def test_noted_processes_are_ended(tmp_path: Path) -> None:
-    """Those, and no others; once."""
+    """Only those in the file are ended, and only once."""
     notes = tmp_path / "children.json"
     with subprocess.Popen(SLEEP) as ours, subprocess.Popen(SLEEP) as others:
         try:
@@ -28,7 +28,7 @@ def test_noted_processes_are_ended(tmp_path: Path) -> None:
 
 
 def test_a_process_id_that_was_used_again_is_spared(tmp_path: Path) -> None:
-    """The process that bears it now started at another time."""
+    """The process with this id now has another start time."""
     notes = tmp_path / "children.json"
     with subprocess.Popen(SLEEP) as stranger:
         try:

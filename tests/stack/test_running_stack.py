@@ -1,4 +1,4 @@
-"""A whole stack without a demo, as its user meets it. All tests share one."""
+"""A whole stack without a demo, used like a person would. All tests share it."""
 
 import json
 import os
@@ -142,7 +142,7 @@ def test_a_killed_service_is_restarted_on_its_port(stack: RunningStack, name: st
 
 
 def test_a_worker_has_a_health_page(stack: RunningStack) -> None:
-    """Nobody could see that it hangs otherwise."""
+    """Without it, nobody would notice that the worker hangs."""
     kept = json.loads((stack.directory / "kept.json").read_text())
     for name in ("aggregator-1", "stripe-sync-1"):
         page = f"http://127.0.0.1:{kept['ports'][name]}/healthz"
@@ -150,7 +150,7 @@ def test_a_worker_has_a_health_page(stack: RunningStack) -> None:
 
 
 def test_one_stack_per_directory(stack: RunningStack) -> None:
-    """A second one is told who runs there, and disturbs nothing."""
+    """A second one names the running process, and disturbs nothing."""
     second = stack.billing("up", "--no-demo")
     assert second.returncode == 1
     assert f"runs in {stack.directory} already (process {stack.supervisor.pid})" in second.stderr

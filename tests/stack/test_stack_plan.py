@@ -1,4 +1,4 @@
-"""What a stack consists of, and what its processes are told."""
+"""The plan of a stack, and the settings of its processes."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def test_everything_is_embedded_unless_named() -> None:
 
 
 def test_named_servers_are_used() -> None:
-    """What the environment names is not started, and how to log in there is handed on."""
+    """Servers that the environment names are not started, and their login settings are passed on."""
     named = plan(
         BILLING_KAFKA_BOOTSTRAP_SERVERS="far:9092",
         BILLING_KAFKA_SECURITY_PROTOCOL="SASL_SSL",

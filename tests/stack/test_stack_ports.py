@@ -1,4 +1,4 @@
-"""Which ports the servers get."""
+"""The choice of the servers' ports."""
 
 import socket
 from collections.abc import Iterator
@@ -70,7 +70,7 @@ def test_two_servers_cannot_share_one() -> None:
 
 
 def test_well_known_ports_are_taken_where_they_are_free(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where clients look first; not one that somebody listens on, nor one that another stack has just chosen."""
+    """Clients try them first; but not one that is in use, nor one that another stack has just chosen."""
     first, second = free_ports(2)
     monkeypatch.setattr(port_choice, "WELL_KNOWN", {"kafka": first, "api": second, "redis": taken})
     ports = choose_ports({}, {}, take=lambda port: port != second)

@@ -1,4 +1,4 @@
-"""Which Stripe a stack talks to."""
+"""The choice of Stripe for a stack."""
 
 import pytest
 

@@ -22,7 +22,7 @@ FAILING = "import sys; sys.exit('cannot')"
 
 
 class Watched:
-    """A supervisor and what it reported."""
+    """A supervisor and its reports."""
 
     def __init__(self, directory: Path) -> None:
         self.happenings: list[Happening] = []
@@ -73,7 +73,7 @@ def test_a_killed_service_is_started_again(watched: Watched) -> None:
 
 
 def test_a_frozen_service_is_killed_and_started_again(tmp_path: Path) -> None:
-    """Given one that answered and then does not: it is ended once it was silent for too long, and runs again."""
+    """Given a service that stops answering: it is killed after some time, and runs again."""
     happenings: list[Happening] = []
     clock, well = [0.0], [True]
     watch = partial(HealthWatch, probe_seconds=0.02)

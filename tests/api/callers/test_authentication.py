@@ -1,4 +1,4 @@
-"""Who may ask: the four ways to be refused, told apart only as far as callers may know."""
+"""Authentication: the four refusals, which reveal only what callers may know."""
 
 import httpx
 import pytest
@@ -44,7 +44,7 @@ async def test_a_malformed_key(api: httpx.AsyncClient, folded: Folded, key: str)
 
 
 async def test_an_unknown_and_a_revoked_key_look_the_same(api: httpx.AsyncClient, folded: Folded) -> None:
-    """Given a key that never was and one that was revoked, nobody can tell which is which."""
+    """Given a key that never existed and one that was revoked, the answers are equal."""
     revoked = await folded.key("acme")
     assert (await api.get(USAGE, headers=bearer(revoked))).status_code == 200
     await folded.revoke(revoked)

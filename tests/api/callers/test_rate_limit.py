@@ -1,4 +1,4 @@
-"""How often one key may be used, and how its user is told."""
+"""The rate limit of a key, and the headers that show it."""
 
 import re
 
@@ -21,7 +21,7 @@ def limited(settings: ApiSettings) -> ApiSettings:
 
 
 def standing(answer: httpx.Response) -> tuple[int, int]:
-    """What is left, and for how many seconds."""
+    """The requests left, and the seconds left."""
     found = re.fullmatch(r'"key";r=(\d+);t=(\d+)', answer.headers["ratelimit"])
     assert found, answer.headers
     return int(found[1]), int(found[2])
@@ -49,7 +49,7 @@ async def test_the_next_window_begins_anew(limited: ApiSettings, folded: Folded)
 
 
 async def test_each_key_has_its_own(limited: ApiSettings, folded: Folded) -> None:
-    """Given two keys of one account, one that is used up does not touch the other; a session counts with its key."""
+    """Given two keys of one account, a used-up key does not affect the other; a session counts with its key."""
     first, second = await folded.key("acme"), await folded.key("acme")
     async with calling(limited) as api:
         assert (await api.post(SESSION, json={"key": first})).status_code == 204
@@ -61,7 +61,7 @@ async def test_each_key_has_its_own(limited: ApiSettings, folded: Folded) -> Non
 
 
 async def test_no_limit(settings: ApiSettings, folded: Folded) -> None:
-    """Given 0, nothing is limited and nothing is said of it."""
+    """Given 0, there is no limit and no header."""
     headers = bearer(await folded.key("acme"))
     async with calling(settings_of(settings.redis_url, settings.redis_prefix, rate_limit=0)) as api:
         answers = [await api.get(USAGE, headers=headers) for _ in range(5)]
@@ -70,7 +70,7 @@ async def test_no_limit(settings: ApiSettings, folded: Folded) -> None:
 
 
 async def left_behind(client: Redis, prefix: str) -> set[str]:
-    """What requests have left in Redis, the process's own beat apart."""
+    """The keys that requests have left in Redis, without the process's own beat."""
     names = {name.decode() async for name in client.scan_iter(match=f"{prefix}*api:*", count=5000)}
     return {name for name in names if not name.endswith("api:beats")}
 
@@ -78,7 +78,7 @@ async def left_behind(client: Redis, prefix: str) -> set[str]:
 async def test_counting_costs_no_round_trip_and_leaves_little(
     limited: ApiSettings, folded: Folded, redis_url: str, redis_prefix: str
 ) -> None:
-    """Counts vanish by themselves; unknown keys leave nothing at all; the time of use is kept by the key's hash."""
+    """Counts expire; unknown keys leave nothing; the time of use is kept under the key's hash."""
     key, store = await folded.key("acme"), Interposed(folded.ledger.store)
     async with calling(limited, store=store) as api:
         await api.get(USAGE, headers=bearer(UNKNOWN))

@@ -22,7 +22,7 @@ EARLIEST = "2026-04-12"  # the first UTC day that began less than 70 days before
 
 
 def shown(answer: httpx.Response, what: str = "total") -> dict[tuple[str, str], int]:
-    """What is not zero, by day and meter."""
+    """The numbers that are not zero, by day and meter."""
     assert answer.status_code == 200, answer.text
     return {
         (day["date"], each["meter"]): each[what] for day in answer.json()["days"] for each in day["usage"] if each[what]
@@ -62,7 +62,7 @@ async def test_every_day_of_the_range_is_there(api: httpx.AsyncClient, folded: F
 
 
 async def test_the_days_of_a_period_are_its_total(api: httpx.AsyncClient, folded: Folded) -> None:
-    """Given an anchor at midnight, what the current period shows is the sum of its days."""
+    """Given an anchor at midnight, the total of the current period is the sum of its days."""
     key = await folded.key("acme")
     await folded.account("acme", Account(anchor=unix("2026-01-05T00:00:00")))
     for day in range(1, 21):
@@ -82,7 +82,7 @@ async def test_some_meters(api: httpx.AsyncClient, folded: Folded) -> None:
 
 
 async def test_what_came_before_the_subscription_is_told_apart(api: httpx.AsyncClient, folded: Folded) -> None:
-    """Given a start within a day, the buckets that ended before it are no part of the total."""
+    """Given a start within a day, the total excludes the buckets that ended before it."""
     key = await folded.key("acme")
     await folded.account("acme", Account(subscription_start=unix("2026-06-10T09:30:00")))
     for time, units in {"09T10:00": 1, "10T08:59": 2, "10T09:10": 4, "10T10:00": 8, "11T00:00": 16}.items():
@@ -115,7 +115,7 @@ async def test_what_stripe_has_accepted(api: httpx.AsyncClient, folded: Folded) 
     ],
 )
 async def test_a_range_beyond_what_is_kept(api: httpx.AsyncClient, folded: Folded, params: dict[str, str]) -> None:
-    """Given days that are upside down, not kept any more or still to come, the problem says which there are."""
+    """Given days in the wrong order, too old or in the future, the problem names the days that exist."""
     answer = await api.get(DAILY, params=params, headers=bearer(await folded.key("acme")))
     assert_problem(answer, 422, "validation_error")
     assert f"{EARLIEST} to 2026-06-20" in answer.json()["detail"]
@@ -149,7 +149,7 @@ async def test_the_whole_of_what_is_kept(api: httpx.AsyncClient, folded: Folded)
 async def test_what_is_no_day_and_no_meter(
     api: httpx.AsyncClient, folded: Folded, params: dict[str, Any], fault: str
 ) -> None:
-    """Given anything else than a full date or a meter of the catalogue, the problem names the parameter."""
+    """Given a text that is not a full date or a meter of the catalogue, the problem names the parameter."""
     answer = await api.get(DAILY, params=params, headers=bearer(await folded.key("acme")))
     assert_problem(answer, 422, "validation_error")
     assert answer.json()["detail"].startswith(fault)
@@ -178,7 +178,7 @@ async def test_csv(api: httpx.AsyncClient, folded: Folded) -> None:
 
 
 def test_no_cell_is_a_formula() -> None:
-    """Given a text that a spreadsheet would run, it becomes one that it shows."""
+    """Given a text that a spreadsheet would run, the cell only shows it."""
     assert [harmless(text) for text in ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx")] == [
         "'=1+1",
         "'+1",
@@ -191,7 +191,7 @@ def test_no_cell_is_a_formula() -> None:
 
 
 async def test_the_etag_changes_with_the_figures(api: httpx.AsyncClient, folded: Folded) -> None:
-    """Given a later moment the tag stays and a 304 is given; given a unit more, it is another."""
+    """Given a later time the tag stays and the answer is 304; given one more unit the tag changes."""
     headers = bearer(await folded.key("acme"))
     await folded.use("acme", "sms.send", 1, NOW)
     first = await api.get(DAILY, params=WHOLE_JUNE, headers=headers)

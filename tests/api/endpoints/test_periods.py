@@ -1,4 +1,4 @@
-"""GET /api/billing/periods: the current period and those of which everything is kept."""
+"""GET /api/billing/periods: the current period, and earlier ones whose units are all kept."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ async def test_periods_are_shown_latest_first(api: httpx.AsyncClient, folded: Fo
 
 
 async def test_the_current_period_has_the_usage_endpoints_totals(api: httpx.AsyncClient, folded: Folded) -> None:
-    """Given an anchor in the middle of a day and a subscription start, both endpoints tell the same."""
+    """Given an anchor in the middle of a day and a subscription start, both endpoints agree."""
     key = await folded.key("acme")
     start = unix("2026-06-18T10:20:00")
     await folded.account("acme", Account(anchor=unix("2026-01-18T09:00:00"), subscription_start=start))

@@ -1,4 +1,4 @@
-"""GET /api/billing/portal: a fresh Stripe session for a customer, and every way in which there is none."""
+"""GET /api/billing/portal: a new Stripe session for a customer, and all cases without one."""
 
 import asyncio
 import logging
@@ -36,7 +36,7 @@ class Double:
     url: str
 
     def request(self, method: str, path: str) -> dict[str, Any]:
-        """A call to it, as by someone else than the API."""
+        """A request to it, sent without the API."""
         answer = httpx.request(method, f"{self.url}{path}", headers={"Authorization": f"Bearer {KEY}"})
         return answer.raise_for_status().json()
 
@@ -62,7 +62,7 @@ async def a_customers_key(folded: Folded, customer: str = "cus_1") -> str:
 
 
 async def ask(settings: ApiSettings, stripe: ASGIApp, key: str) -> httpx.Response:
-    """What the API makes of a Stripe that behaves like this."""
+    """The API's answer when Stripe behaves like this."""
     with serving(stripe) as url:
         async with calling(with_stripe(settings, url)) as api:
             return await api.get(PORTAL, headers=bearer(key))
@@ -104,7 +104,7 @@ async def test_an_account_without_a_customer(settings: ApiSettings, folded: Fold
 
 
 async def test_a_customer_that_stripe_does_not_have(settings: ApiSettings, folded: Folded, double: Double) -> None:
-    """Given a customer that never was at Stripe or was deleted there, the account has none."""
+    """Given a customer that Stripe never had or has deleted, the answer is `no_stripe_customer`."""
     customer = double.request("POST", "/v1/customers")["id"]
     key = await a_customers_key(folded, customer)
     async with calling(with_stripe(settings, double.url)) as api:
@@ -153,7 +153,7 @@ UNAVAILABLE = {
 
 @pytest.mark.parametrize("stripe", UNAVAILABLE.values(), ids=UNAVAILABLE.keys())
 async def test_a_stripe_in_trouble(settings: ApiSettings, folded: Folded, stripe: OneAnswer) -> None:
-    """Given a Stripe that cannot answer now, the caller may try again soon and reads nothing of Stripe's."""
+    """Given a Stripe that cannot answer now, the caller may try again soon and sees nothing of Stripe's error."""
     asked = len(stripe.forms)
     answer = await ask(settings, stripe, await a_customers_key(folded))
     assert_problem(answer, 503, "stripe_unavailable")
@@ -221,7 +221,7 @@ async def test_no_limit_of_links(settings: ApiSettings, folded: Folded) -> None:
 
 
 async def test_so_many_calls_to_stripe_at_once(settings: ApiSettings, folded: Folded) -> None:
-    """Given two calls that Stripe holds, others wait for their turn; what needs no Stripe goes on meanwhile."""
+    """Given two calls that Stripe holds, others wait for their turn; endpoints without Stripe go on meanwhile."""
     headers, stripe = bearer(await a_customers_key(folded)), Held(SESSION_BODY)
     with serving(stripe) as url:
         try:

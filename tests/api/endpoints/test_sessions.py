@@ -1,4 +1,4 @@
-"""/dashboard/session: signing in with a key, what a session may do, and every way in which it ends."""
+"""/dashboard/session: signing in with a key, the rights of a session, and all ways in which it ends."""
 
 import httpx
 import pytest
@@ -35,7 +35,7 @@ async def signed_in(api: httpx.AsyncClient, key: str) -> httpx.Response:
 
 
 async def test_a_session_reads_what_its_key_reads(api: httpx.AsyncClient, folded: Folded) -> None:
-    """Given a key, signing in gives a cookie that opens the same endpoints, for as long as it was said."""
+    """Given a key, signing in sets a cookie that opens the same endpoints, for the stated time."""
     key = await folded.key("acme", label="laptop")
     await folded.use("acme", "sms.send", 5, NOW)
     assert_problem(await api.get(USAGE), 401, "missing_api_key")
@@ -116,18 +116,18 @@ async def test_a_session_expires(api: httpx.AsyncClient, folded: Folded, redis_u
 
 @pytest.mark.parametrize("value", ["0." + "A" * 43, "3." + "_" * 43])
 async def test_an_invented_session(api: httpx.AsyncClient, folded: Folded, value: str) -> None:
-    """Given a cookie of the right shape that nobody was given, it reads like one that has ended."""
+    """Given an invented cookie of the right shape, the answer is the same as for an ended session."""
     assert_problem(await api.get(USAGE, headers={"Cookie": f"{COOKIE}={value}"}), 401, "invalid_session")
 
 
 @pytest.mark.parametrize("value", ["", "x", "9." + "A" * 43, "-1." + "A" * 43, "0." + "A" * 44, "0." + "*" * 43])
 async def test_what_is_no_session(api: httpx.AsyncClient, folded: Folded, value: str) -> None:
-    """Given a cookie of another shape, or for a shard that there is not, it counts for nothing."""
+    """Given a cookie of another shape, or for a shard that does not exist, it is ignored."""
     assert_problem(await api.get(USAGE, headers={"Cookie": f"{COOKIE}={value}"}), 401, "missing_api_key")
 
 
 async def test_a_key_counts_for_more_than_a_session(api: httpx.AsyncClient, folded: Folded) -> None:
-    """Given both, the key decides: what a script asks for is not what a browser happens to be signed in as."""
+    """Given both, the key decides: a script must not depend on a browser's session."""
     await folded.use("acme", "sms.send", 1, NOW)
     await folded.use("other", "sms.send", 2, NOW)
     await signed_in(api, await folded.key("acme"))
@@ -165,7 +165,7 @@ async def test_a_key_that_opens_nothing(
 
 
 async def test_signing_in_waits_for_the_keys(api: httpx.AsyncClient, unready: Folded) -> None:
-    """Given a shard that is being folded, a valid key is told to wait; it does not read as unknown."""
+    """Given a shard that is being folded, a valid key gets 503, and not "unknown"."""
     assert_problem(await api.post(SESSION, json={"key": await unready.key("acme")}), 503, "not_ready")
 
 
@@ -231,7 +231,7 @@ async def test_only_our_own_pages_sign_in_and_out(
 
 
 async def test_attempts_are_limited_by_address(settings: ApiSettings, folded: Folded) -> None:
-    """Given too many attempts, even a valid key has to wait, and is told for how long."""
+    """Given too many attempts, even a valid key has to wait; the answer says for how long."""
     limited = settings_of(settings.redis_url, settings.redis_prefix, sign_in_limit=3)
     async with calling(limited) as api:
         for _ in range(3):

@@ -1,4 +1,4 @@
-"""GET /api/billing/usage: the body to the byte, its headers, and what happens while the state moves."""
+"""GET /api/billing/usage: the exact body, its headers, and reads while the state changes."""
 
 import asyncio
 
@@ -100,7 +100,7 @@ async def test_a_request_takes_two_round_trips(settings: ApiSettings, folded: Fo
 
 
 async def test_a_guess_is_given_to_nobody(settings: ApiSettings, folded: Folded) -> None:
-    """Given a key that is revoked, or comes to belong to another account, what was read ahead is never shown."""
+    """Given a key that is revoked, or moves to another account, totals that were read ahead are never shown."""
     key = await folded.key("acme")
     await folded.use("acme", "sms.send", 1, NOW)
     await folded.use("other", "sms.send", 2, NOW)

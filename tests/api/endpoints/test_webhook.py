@@ -1,4 +1,4 @@
-"""POST /webhooks/stripe: reports of meter errors become hints for the worker; nothing else becomes anything."""
+"""POST /webhooks/stripe: reports of meter errors become hints for the worker; other events have no effect."""
 
 import json
 import time
@@ -42,7 +42,7 @@ async def deliver(api: httpx.AsyncClient, body: str | bytes, *, age: int = 0, se
 
 
 async def hints(folded: Folded) -> list[frozenset[str]]:
-    """What the workers of all shards find."""
+    """The hints that the workers of all shards find."""
     return [await take_hints(folded.ledger.shard(number)) for number in range(PARTITIONS)]
 
 
@@ -56,7 +56,7 @@ async def test_a_report_names_its_meter_to_every_shard(configured: ApiSettings, 
 
 
 async def test_a_report_without_a_meter_is_of_all(configured: ApiSettings, folded: Folded) -> None:
-    """Given events that named no meter there is, every meter is worth a look."""
+    """Given events without a known meter, the hint is for all meters."""
     async with calling(configured) as api:
         assert (await deliver(api, event("v1.billing.meter.no_meter_found"))).status_code == 204
     assert await hints(folded) == [{"*"}] * PARTITIONS
@@ -79,7 +79,7 @@ async def test_a_report_without_a_meter_is_of_all(configured: ApiSettings, folde
     ],
 )
 async def test_other_events_are_acknowledged(configured: ApiSettings, folded: Folded, body: str) -> None:
-    """Given anything else that Stripe has signed, Stripe need not send it again, and nobody is told of it."""
+    """Given any other event signed by Stripe, it is acknowledged, and no worker gets a hint."""
     async with calling(configured) as api:
         assert (await deliver(api, body)).status_code == 204
     assert await hints(folded) == [frozenset()] * PARTITIONS
@@ -105,7 +105,7 @@ async def test_an_unsigned_event(configured: ApiSettings, folded: Folded, header
 
 
 async def test_a_forged_or_replayed_event(configured: ApiSettings, folded: Folded) -> None:
-    """Given another's secret, an old signature or bytes that are no text, nothing happens."""
+    """Given another secret, an old signature or bytes that are no text, nothing happens."""
     async with calling(configured) as api:
         assert_problem(await deliver(api, ERRORS, secret=OTHER), 400, "invalid_signature")
         assert_problem(await deliver(api, ERRORS, age=301), 400, "invalid_signature")

@@ -1,4 +1,4 @@
-"""Long answers to clients that can unpack them."""
+"""Long answers are compressed for clients that accept it."""
 
 import gzip
 
@@ -25,6 +25,6 @@ async def test_a_long_answer_is_compressed(api: httpx.AsyncClient, folded: Folde
 
 
 async def test_a_short_answer_is_not(api: httpx.AsyncClient, folded: Folded) -> None:
-    """Given totals, there is nothing to win."""
+    """Given totals, compression would save nothing."""
     answer = await api.get(USAGE, headers=bearer(await folded.key("acme")) | {"Accept-Encoding": "gzip"})
     assert "content-encoding" not in answer.headers

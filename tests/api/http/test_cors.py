@@ -51,7 +51,7 @@ async def test_a_page_of_others(settings: ApiSettings, folded: Folded) -> None:
 
 
 async def test_pages_of_anyone(settings: ApiSettings, folded: Folded) -> None:
-    """Given a star, any page may call with a key that it has, but never with what a visitor is signed in as."""
+    """Given a star, any page may call with its own key, but never with a visitor's session."""
     key = await folded.key("acme")
     async with calling(settings_of(settings.redis_url, settings.redis_prefix, cors_origins="*")) as api:
         await api.post(SESSION, json={"key": key})
@@ -74,7 +74,7 @@ async def test_a_page_of_ours_elsewhere_does_not_sign_in(settings: ApiSettings, 
 
 
 async def test_no_origins(api: httpx.AsyncClient, folded: Folded) -> None:
-    """Given no configured origin, nothing is said of CORS."""
+    """Given no configured origin, there are no CORS headers."""
     answer = await api.get(USAGE, headers=bearer(await folded.key("acme")) | {"Origin": OURS})
     assert not [name for name in answer.headers if name.startswith("access-control-")]
 

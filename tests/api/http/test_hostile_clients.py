@@ -1,4 +1,4 @@
-"""Clients that mean harm, against the API as it is deployed: what one request costs, and what is left for others."""
+"""Hostile clients against the API as it is deployed: the cost of one request, and the service for other clients."""
 
 import asyncio
 import time
@@ -34,7 +34,7 @@ TOO_LONG = 60_000
 
 @dataclass(frozen=True)
 class Target:
-    """The API, serving, and the key of an account that has usage on every day that is kept."""
+    """The running API, and the key of an account with usage on all days that are kept."""
 
     process: Process
     key: str
@@ -80,7 +80,7 @@ def request(path: str, *fields: str, method: str = "GET", body: bytes = b"") -> 
 
 
 def cost(target: Target, sent: bytes) -> tuple[float, set[int]]:
-    """Seconds of processor time that the API spends on a request, as a rule; and what it answered."""
+    """The usual processor seconds that the API spends on a request; and its answer."""
     pid = target.process.pid
     assert pid
     seconds, statuses = list[float](), set[int]()
@@ -141,7 +141,7 @@ FROM_ANYBODY = {
 
 @pytest.mark.parametrize(("sent", "statuses"), FROM_ANYBODY.values(), ids=FROM_ANYBODY.keys())
 def test_what_a_request_of_anybody_costs(target: Target, sent: bytes, statuses: set[int]) -> None:
-    """Little, whatever stands in it."""
+    """Any request without a key costs little."""
     seconds, answered = cost(target, sent)
     assert answered <= statuses
     assert seconds < ANYBODY_SECONDS
@@ -170,7 +170,7 @@ OF_A_CUSTOMER = {
 
 @pytest.mark.parametrize(("path", "field", "statuses"), OF_A_CUSTOMER.values(), ids=OF_A_CUSTOMER.keys())
 def test_what_a_request_of_a_customer_costs(target: Target, path: str, field: str, statuses: set[int]) -> None:
-    """Little, whatever stands in it."""
+    """Any request with a key costs little."""
     seconds, answered = cost(target, request(path, f"Authorization: Bearer {target.key}", field))
     assert answered <= statuses
     assert seconds < CUSTOMER_SECONDS

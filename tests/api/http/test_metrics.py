@@ -8,7 +8,7 @@ from tests.api.folded import Folded
 
 
 async def samples(api: httpx.AsyncClient) -> dict[tuple[str, ...], float]:
-    """What has been counted: (name, method, route[, status]) → value."""
+    """The counts: (name, method, route[, status]) → value."""
     answer = await api.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     return {

@@ -8,7 +8,7 @@ from tests.api.folded import Folded
 
 
 async def test_what_is_too_much_is_told_to_come_back(settings: ApiSettings, folded: Folded) -> None:
-    """Given as many requests as are answered at once, waiting for Redis, one more is refused; the process lives."""
+    """Given the most requests at once, all waiting for Redis, one more gets 503; the health check still answers."""
     headers, release, arrived = bearer(await folded.key("acme")), asyncio.Event(), asyncio.Semaphore(0)
 
     async def hold(_: str) -> None:

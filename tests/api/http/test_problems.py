@@ -1,4 +1,4 @@
-"""What is wrong with a request itself, and what goes wrong inside."""
+"""Problems of the request itself, and internal errors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -59,7 +59,7 @@ async def test_an_invalid_parameter(settings: ApiSettings) -> None:
 
 
 async def test_an_internal_error(settings: ApiSettings, caplog: pytest.LogCaptureFixture) -> None:
-    """Given a bug, the log has the whole traceback, the caller not a word of it, and a page may read the problem."""
+    """Given a bug, the log has the whole traceback, the caller sees nothing of it, and a page may read the problem."""
     origin = "https://app.example.com"
     with_cors = settings_of(settings.redis_url, settings.redis_prefix, cors_origins=origin)
     async with calling(with_cors, store=Faulty()) as api:

@@ -1,4 +1,4 @@
-"""An API process says that it is there, as long as it is."""
+"""An API process writes to Redis that it runs, as long as it does."""
 
 import asyncio
 from contextlib import suppress
@@ -16,7 +16,7 @@ from tests.support.eventually import eventually_async
 
 
 async def test_it_beats_and_beats_again(redis_url: str, redis_prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a flush has taken is there again with the next beat."""
+    """After a flush, the next beat is there again."""
     monkeypatch.setattr(beating, "BEAT_SECONDS", 0.01)
     async with Redis.from_url(redis_url) as client:
         ledger = Ledger(RedisStore(client), redis_prefix, 2)
@@ -34,7 +34,7 @@ async def _heard(ledger: Ledger) -> bool:
 
 
 async def test_a_redis_that_is_away_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is said again at the next beat."""
+    """The process goes on, and beats again later."""
     monkeypatch.setattr(beating, "BEAT_SECONDS", 0.01)
     tried: list[Exception] = []
 

@@ -1,4 +1,4 @@
-"""While the state is being folded, or its server is away, nothing is answered rather than less than before."""
+"""While the state is being folded, or Redis is away, the API answers 503, and never a total that is too small."""
 
 import httpx
 from redis.asyncio import Redis
@@ -62,7 +62,7 @@ async def test_readyz_wants_totals_to_be_fresh(settings: ApiSettings, folded: Fo
 
 
 async def test_readyz_does_not_wait_for_a_person(settings: ApiSettings, folded: Folded) -> None:
-    """Given a stopped shard, fresh or not, the process is taken out of service for nobody's sake."""
+    """Given a stopped shard, fresh or not, the process stays in service: nobody would profit."""
     late = AS_OF_MS / 1000 + settings.fresh_seconds + 1
     stop = Stop(StopReason.UNREADABLE_BATCH, 0, 1, "usage.events-3 can't be read at 0", AS_OF_MS)
     async with calling(settings, now=lambda: late) as api:
@@ -74,7 +74,7 @@ async def test_readyz_does_not_wait_for_a_person(settings: ApiSettings, folded: 
 
 
 async def test_a_redis_that_is_away(redis_prefix: str) -> None:
-    """Given nothing at Redis's address, every question of it is a 503, and the process still lives."""
+    """Given nothing at Redis's address, every read is a 503, and the process still lives."""
     settings = settings_of(f"redis://127.0.0.1:{free_port()}/0", redis_prefix)
     key = make_api_key(lambda alphabet: alphabet[0])
     async with calling(settings) as api:
@@ -106,7 +106,7 @@ async def test_a_restarted_redis_is_read_again_once_it_is_marked(own_redis: Redi
 
 
 async def test_a_flush_shows_no_smaller_total(own_redis: RedisServer) -> None:
-    """Given a flushed server, the account is told to wait, not that it has used nothing."""
+    """Given a flushed server, the account gets 503, and not a total of 0."""
     settings = settings_of(own_redis.url, "t:")
     async with calling(settings) as api, folding(own_redis.url, "t:") as folded:
         key = await folded.key("acme")
