@@ -1,4 +1,4 @@
-"""The billing's benchmark: that it runs, and that its load is what it says."""
+"""The billing benchmark: it runs, and its load is as described."""
 
 import json
 from collections import Counter
@@ -41,7 +41,7 @@ EXACT = Exactness(
 def test_it_bills_exactly_under_faults(
     kafka_bootstrap: str, topic_prefix: str, own_redis: RedisServer, tmp_path: Path
 ) -> None:
-    """Tiny: workers are killed, replies lost; in the end Stripe has what was published."""
+    """A tiny run with killed workers and lost replies: in the end Stripe has exactly the published units."""
     with new_world(Servers(kafka_bootstrap, own_redis.url, tmp_path), topic_prefix) as world:
         world.add_accounts(2)
         found = exactness.measure(world, units=120, kill_every=4.0, seed=1, say=lambda _: None)

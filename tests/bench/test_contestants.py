@@ -1,4 +1,4 @@
-"""The contestants on real servers, at a tiny size: each counts what it is told to."""
+"""The contestants on real servers, at a tiny size: they count the events of their task."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def task(kafka_bootstrap: str, topic_prefix: str, redis_url: str, redis_prefix: 
 
 
 def test_the_contestants_count(task: tuple[Task, int]) -> None:
-    """Everybody reads everything; what the bare consumer counts is exact, and what Faust counts is in Redis."""
+    """All read everything; the bare consumer's counts are exact, and Faust's are in Redis."""
     told, distinct = task
 
     outcomes = [_run(name, told) for name in ("raw", "bare", "faust_events")]

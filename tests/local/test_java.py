@@ -23,7 +23,7 @@ from local.servers.java import find_java, java_version
     ],
 )
 def test_java_version(output: str, version: int | None) -> None:
-    """The feature release is read from what the various runtimes print."""
+    """The feature release is read from the output of various runtimes."""
     assert java_version(output) == version
 
 

@@ -89,7 +89,7 @@ def test_a_jar_that_differs_at_its_source_is_refused(remote: Path, lock_file: Pa
 def test_an_unreachable_source_is_an_error_that_says_what_to_do(
     lock_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without network and without the jar, the error names the jar and what to check."""
+    """Without network and jar, the error names the jar and the things to check."""
     configuration = tmp_path / "jgo.conf"
     configuration.write_text("[repositories]\ncentral = http://127.0.0.1:9\n")
     monkeypatch.setenv("JGO_CONFIG_FILE", str(configuration))

@@ -17,7 +17,7 @@ def test_free_ports_are_different_and_below_the_ephemeral_range() -> None:
 
 
 def test_a_port_in_use_is_not_chosen() -> None:
-    """The same choice made again passes over what meanwhile is taken."""
+    """The same choice, made again, skips ports that were taken meanwhile."""
     seed = os.getpid()
     port = free_port(random.Random(seed))  # noqa: S311 - a choice to repeat
     with socket.create_server(("127.0.0.1", port)):
@@ -25,7 +25,7 @@ def test_a_port_in_use_is_not_chosen() -> None:
 
 
 def test_a_taken_port_is_named() -> None:
-    """The error names the port and what it was meant for."""
+    """The error names the port and its purpose."""
     port = free_port()
     with socket.create_server(("127.0.0.1", port)), pytest.raises(PortTakenError, match=f"port {port} .* Redis"):
         require_free(port, "Redis")

@@ -54,7 +54,7 @@ def test_a_server_that_ignores_the_request_is_killed(tmp_path: Path, servers: li
 
 
 def test_a_server_that_ends_while_starting_is_an_error_with_its_log(tmp_path: Path) -> None:
-    """The error carries the exit code and what the server said last."""
+    """The error has the exit code and the last lines of the log."""
     server = shell(tmp_path, "echo out of luck >&2; exit 7")
     with pytest.raises(ServerError, match=r"(?s)thing ended with exit code 7 while starting.*out of luck"):
         server.start(timeout=10)

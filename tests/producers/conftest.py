@@ -1,4 +1,4 @@
-"""What the emitter's tests share: an emitter over a temporary spool, a usage topic of their own, its records."""
+"""The common part of the emitter's tests: an emitter with a temporary spool, its own usage topic, and its records."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ class UsageTopic:
 
 
 def spooled(directory: Path) -> list:
-    """The records that wait in a spool which nobody holds, slot by slot, in the order in which they would be sent."""
+    """The records in a spool without owner, slot by slot, in the order of sending."""
     for slot in sorted(directory.glob("slot-*")):
         Spool(slot).close()  # nobody holds it
     return [record for path in sorted(directory.glob("slot-*/*.jsonl")) for record in read_segment(path)]

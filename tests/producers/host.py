@@ -1,4 +1,4 @@
-"""A service of somebody else's: a virtualenv with the producers' wheel, and packages named like ours."""
+"""A foreign service: a virtualenv with the producers' wheel, and packages with names like ours."""
 
 import re
 import subprocess
@@ -30,7 +30,7 @@ class Host(NamedTuple):
         )
 
     def packages(self) -> set[str]:
-        """What is installed, apart from what every virtualenv has."""
+        """The installed packages, without those that every virtualenv has."""
         listed = _run([self.python, "-m", "pip", "list", "--format", "freeze", "--disable-pip-version-check"])
         names = {line.partition("==")[0].lower().replace("_", "-") for line in listed.splitlines() if "==" in line}
         return names - {"pip", "setuptools"}

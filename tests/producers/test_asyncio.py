@@ -57,7 +57,7 @@ async def test_the_loop_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 
 async def test_kafka_has_what_was_awaited(usage_topic: UsageTopic, tmp_path: Path) -> None:
-    """And what was not."""
+    """Kafka also has the events that were not awaited."""
     connected = settings(
         tmp_path,
         bootstrap_servers=usage_topic.bootstrap,

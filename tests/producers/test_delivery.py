@@ -1,4 +1,4 @@
-"""A delivery beside the library's own future: whoever waits for it sees no difference."""
+"""A delivery behaves like the standard library's own future for a caller that waits."""
 
 import asyncio
 import threading
@@ -42,7 +42,7 @@ def test_it_is_running_until_it_is_done(make: Make) -> None:
 
 
 def test_it_fails(make: Make) -> None:
-    """With the error, for whoever asks."""
+    """A caller that waits gets the error."""
     delivery = make()
     delivery.set_exception(OSError("no space"))
 

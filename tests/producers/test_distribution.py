@@ -1,4 +1,4 @@
-"""The producers as others install them: a wheel of their own, that gets in nobody's way."""
+"""The producers as other services install them: their own wheel, without name clashes."""
 
 import ast
 import json
@@ -51,7 +51,7 @@ def test_the_wheel_holds_one_package(wheel: Path) -> None:
 
 
 def test_few_packages_are_installed(host: Host) -> None:
-    """The Kafka client and the metrics, and what these need."""
+    """Only the Kafka client, the metrics, and their requirements."""
     found = host.packages()
 
     assert "telephony-billing-producers" in found
@@ -84,7 +84,7 @@ def test_every_room_but_the_reference_services_needs_nothing_else(host: Host) ->
 
 
 def test_the_example_says_that_the_disk_has_the_event(host: Host, tmp_path: Path) -> None:
-    """While Kafka is away; nobody has to look for the spool to know."""
+    """While Kafka is away, the example prints that the event is on disk."""
     text = example(tmp_path, NOWHERE).replace("connect_timeout_seconds=5", "connect_timeout_seconds=0.2")
 
     assert host.run(text).stdout == "spooled\n"
@@ -100,7 +100,7 @@ def test_the_example_says_that_kafka_has_the_event(host: Host, usage_topic: Usag
 
 
 def test_every_example_is_python_of_public_names() -> None:
-    """What a reader copies parses, and imports nothing that begins with an underscore."""
+    """Examples parse, and import no private name."""
     blocks = re.findall(r"```python.*?\n(.+?)```", (PRODUCERS / "README.md").read_text(), re.DOTALL)
 
     assert len(blocks) >= 4
@@ -112,7 +112,7 @@ def test_every_example_is_python_of_public_names() -> None:
 
 
 def test_the_example_is_short() -> None:
-    """What a newcomer reads first."""
+    """A newcomer reads it first."""
     assert len(readme_example().strip().splitlines()) <= MOST_LINES
 
 

@@ -118,7 +118,7 @@ def run(spool_directory: Path, client: str) -> Run:
 
 
 def names(directory: Path) -> set[str]:
-    """The ids of what is spooled."""
+    """The ids of the spooled events."""
     return {json.loads(record.value)["id"] for record in spooled(directory)}
 
 
@@ -176,7 +176,7 @@ def test_a_child_that_emits_nothing_takes_nothing(run: Run, spool_directory: Pat
 
 
 def test_an_asyncio_emitter_is_its_parents(run: Run) -> None:
-    """The child hears of it, and is told what to do; the parent goes on."""
+    """In the child it raises an error that says what to do; the parent goes on."""
     done = run(FORKED_ASYNCIO)
 
     assert done.returncode == 0, done.stderr

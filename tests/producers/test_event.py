@@ -1,4 +1,4 @@
-"""Building an event: what is refused here is what the platform would reject, and nothing else."""
+"""Building an event: it refuses exactly the events that the platform would reject."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The fakes keep what the real emitters promise: one contract, run over all four."""
+"""The fakes behave like the real emitters: one contract, run with all four."""
 
 import asyncio
 import inspect
@@ -42,7 +42,7 @@ async def emitter(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 
 async def outcome_of(done: Any) -> Outcome:
-    """What became of an event."""
+    """The outcome of an event."""
     return await (done if inspect.isawaitable(done) else asyncio.wrap_future(done))
 
 

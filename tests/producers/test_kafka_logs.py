@@ -1,4 +1,4 @@
-"""What kafka-python says while Kafka is away: one line a minute, and a host's own clients as before."""
+"""kafka-python's log while Kafka is away: one line a minute; other clients of the host log as before."""
 
 import logging
 import threading
@@ -13,12 +13,12 @@ from tests.support.eventually import eventually
 
 
 def line(level: int = logging.WARNING, text: str = "away %d") -> logging.LogRecord:
-    """What a logger would write."""
+    """A log line as a logger would write it."""
     return logging.LogRecord("kafka.net", level, "", 0, text, (1,), None)
 
 
 def test_one_warning_a_minute_is_written() -> None:
-    """With how many were held back; what is no warning is not written."""
+    """With the number of lines held back; lines below a warning are not written."""
     now = [0.0]
     once = OnceAMinute(lambda: now[0])
     with once.here():

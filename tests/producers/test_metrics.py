@@ -24,7 +24,7 @@ def test_an_emitter_is_made_anew_on_the_same_registry(start_emitter: Start, regi
 
 
 def test_a_start_that_failed_can_be_repeated(start_emitter: Start, registry: CollectorRegistry) -> None:
-    """Once what was wrong is mended."""
+    """After the cause is mended."""
     with pytest.raises(ValueError, match="no_such"):
         start_emitter(kafka_options={"no_such": 1})
 

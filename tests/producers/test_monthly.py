@@ -86,7 +86,7 @@ def test_lines_are_read_or_named(text: str, expected: list[Holding | HoldingFaul
     [(at(30, 11), "run it then"), (at(1) + timedelta(days=34, seconds=1), "charge what is missing in Stripe")],
 )
 def test_a_month_can_not_be_charged_at_every_time(now: datetime, says: str) -> None:
-    """Not before it begins, nor when the platform may have forgotten what it counted."""
+    """Not before it begins, and not when the platform may have forgotten the counted fees."""
     with pytest.raises(MonthError, match=says):
         check_month(MONTH, now)
     for allowed in (at(1), at(1) + timedelta(days=34)):
@@ -185,7 +185,7 @@ def test_what_is_missing_is_said(command: Command) -> None:
 
 
 def test_a_run_that_is_terminated_says_nothing_wrong(tmp_path: Path) -> None:
-    """SIGTERM while it waits for lines: the process ends as shells expect, with what was charged kept."""
+    """SIGTERM during the wait for lines: the exit status is the shells' one, and charged fees are kept."""
     line = [sys.executable, "-m", "telephony_billing_producers", "monthly", "--month", f"{THIS_MONTH:%Y-%m}"]
     options = ["--kafka", NOWHERE, "--spool", str(tmp_path / "spool")]
     with subprocess.Popen([*line, *options], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as job:

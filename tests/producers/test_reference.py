@@ -42,7 +42,7 @@ def signature(path: str, form: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def emitter() -> FakeAsyncEmitter:
-    """What the services emit to."""
+    """The emitter of the services."""
     return FakeAsyncEmitter()
 
 
@@ -98,7 +98,7 @@ def test_an_answered_call_is_one_event(emitter: FakeAsyncEmitter, tmp_path: Path
 
 
 def test_what_is_not_taken_is_answered_and_counted(sms: TestClient, emitter: FakeAsyncEmitter) -> None:
-    """Nothing is emitted; what may come right later is asked for again."""
+    """Nothing is emitted; for errors that may pass, the carrier is asked to send again."""
     unknown = DELIVERED | {"From": THEM}
     nameless = {"MessageStatus": "delivered"}
     refused = [
@@ -134,7 +134,7 @@ def test_a_setting_that_is_missing_is_named(tmp_path: Path, changes: dict[str, s
 
 
 def environment(tmp_path: Path, kafka: str) -> dict[str, str]:
-    """What a service is told."""
+    """The environment of a service."""
     accounts = tmp_path / "accounts.json"
     accounts.write_text(json.dumps({US: "acct_1"}))
     return {
@@ -165,7 +165,7 @@ def test_the_service_runs(usage_topic: UsageTopic, tmp_path: Path) -> None:
 
 
 def posted(request: Request) -> int | None:
-    """The answer's status; None while nobody listens."""
+    """The status of the answer; None while no process listens."""
     try:
         with urlopen(request, timeout=10) as answer:  # noqa: S310
             return int(answer.status)

@@ -20,13 +20,13 @@ Emitted = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def emitter(start_emitter: Callable[..., UsageEmitter]) -> UsageEmitter:
-    """An emitter that spools what it is given."""
+    """An emitter that spools all events."""
     return start_emitter(clock=NOW.timestamp)
 
 
 @pytest.fixture
 def emitted(emitter: UsageEmitter, spool_directory: Path) -> Emitted:
-    """Closes the emitter and gives what was emitted."""
+    """Closes the emitter. Returns the emitted events."""
 
     def read() -> list[dict[str, Any]]:
         emitter.close()
@@ -36,7 +36,7 @@ def emitted(emitter: UsageEmitter, spool_directory: Path) -> Emitted:
 
 
 def identity(event: dict[str, Any]) -> tuple[str, ...]:
-    """What the platform knows an event by."""
+    """The identity of an event, as the platform sees it."""
     return event["source"], event["id"], event["type"], event["subject"]
 
 

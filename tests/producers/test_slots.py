@@ -1,4 +1,4 @@
-"""One directory for all processes of a service: each has a slot, and nothing lies where nobody looks."""
+"""One spool directory for all processes of a service: every process has a slot, and no event is forgotten."""
 
 import json
 import signal
@@ -41,7 +41,7 @@ def record(name: str) -> UsageRecord:
 
 
 def leave(directory: Path, slot: int, *names: str) -> None:
-    """What a dead process left in a slot."""
+    """Leaves events in a slot, like a dead process."""
     spool = Spool(directory / f"slot-{slot:03d}")
     spool.append([record(name) for name in names])
     spool.close()
@@ -97,7 +97,7 @@ def test_a_living_processes_slot_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_what_is_taken_over_comes_after_what_is_there(tmp_path: Path) -> None:
-    """And what is appended later comes after both."""
+    """Events appended later come after both."""
     leave(tmp_path, 1, "b", "c")
     mine = slots.open_slot(tmp_path, max_bytes=10_000)
     mine.append([record("a")])
@@ -110,7 +110,7 @@ def test_what_is_taken_over_comes_after_what_is_there(tmp_path: Path) -> None:
 
 
 def test_what_can_not_be_read_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """And is told of once; the other slots are taken over, and processes start all the same, in other slots."""
+    """It is logged once; other slots are taken over, and processes start in other slots."""
     leave(tmp_path, 1, "b")
     leave(tmp_path, 2, "c")
     (damaged,) = (tmp_path / "slot-001").glob("*.jsonl")
@@ -133,7 +133,7 @@ def test_what_can_not_be_read_stays(tmp_path: Path, caplog: pytest.LogCaptureFix
 def test_the_metric_counts_what_lies_in_any_slot(
     start_emitter: Start, spool_directory: Path, registry: CollectorRegistry
 ) -> None:
-    """So that what nobody sends is seen."""
+    """So a person notices events that no process sends."""
     emitter = start_emitter()
     leave(spool_directory, 7, "left")
 

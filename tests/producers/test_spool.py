@@ -23,7 +23,7 @@ def record(number: int, size: int = 0) -> UsageRecord:
 
 
 def drain(spool: Spool) -> list[UsageRecord]:
-    """What the spool gives up, segment by segment, as after an acknowledgement."""
+    """Removes all events, segment by segment, as after an acknowledgement."""
     records: list[UsageRecord] = []
     while (segment := spool.oldest()) is not None:
         records += read_segment(segment.path)
@@ -128,7 +128,7 @@ def test_a_complete_line_that_is_no_record_stops_the_start(directory: Path, line
 
 
 def test_a_full_spool_refuses_all_of_an_append_or_nothing(directory: Path) -> None:
-    """The error says what to do; room comes back with the acknowledgement of a segment."""
+    """The error says what to do; after the acknowledgement of a segment there is room again."""
     spool = Spool(directory, max_bytes=500)
     spool.append([record(1, size=300)])
 

@@ -1,4 +1,4 @@
-"""The emitter and a real Kafka: what arrives where, and how events come back from the spool."""
+"""The emitter with a real Kafka: the records that arrive, and the way of events out of the spool."""
 
 import asyncio
 import json
@@ -83,7 +83,7 @@ async def test_a_delivery_can_be_awaited(start_connected: Start) -> None:
 
 
 def test_close_waits_for_kafka(start_connected: Start, usage_topic: UsageTopic) -> None:
-    """What was emitted just before the end arrives, and nothing is left in the spool."""
+    """Events emitted just before the end arrive, and the spool is empty."""
     with start_connected() as emitter:
         for number in range(100):
             emitter.emit("sms.send", "acme", id=str(number), source="/sms")
@@ -177,7 +177,7 @@ def test_a_broker_that_is_killed_loses_nothing(
 def test_a_missing_topic_is_named(
     start_connected: Start, usage_topic: UsageTopic, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The topic is never made by a producer: it would have the wrong partitions. The warning says what to run."""
+    """A producer never makes the topic: it would have the wrong partitions. The warning names the command."""
     with caplog.at_level(logging.WARNING, logger="producers"):
         emitter = start_connected(topic_prefix=f"{usage_topic.prefix}other.")
 

@@ -104,7 +104,7 @@ def test_an_invalid_event_is_refused_and_not_spooled(
 
 
 def test_a_full_spool_makes_emit_raise(start_emitter: Start, spool_directory: Path) -> None:
-    """The service hears of it, instead of losing events; what was accepted stays."""
+    """The service gets an error, and no event is lost silently; accepted events stay."""
     emitter = start_emitter(spool_max_bytes=5500)
     padding = {"padding": "x" * 1000}
     for number in range(4):
@@ -137,7 +137,7 @@ def test_flush_says_what_is_still_on_its_way(start_emitter: Start) -> None:
 
 
 def test_the_metrics_tell_what_waits(start_emitter: Start, registry: CollectorRegistry) -> None:
-    """Emitted by meter, spooled, and what the spool holds now."""
+    """Emitted events by meter, spooled events, and the present contents of the spool."""
     emitter = start_emitter()
     for _ in range(3):
         emitter.emit("voice.ai", "acme", source="/voice")

@@ -1,4 +1,4 @@
-"""What the tests arrange: customers, meters, events, and a clock that stands at a round moment."""
+"""Customers, meters and events for the tests, and a clock that stands at a round time."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""A served double per test; what passed over the wire is held to Stripe's OpenAPI description when the test ends."""
+"""A served double per test; when the test ends, its HTTP exchanges are checked against Stripe's OpenAPI description."""
 
 from collections.abc import Iterator
 

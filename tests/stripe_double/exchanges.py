@@ -1,4 +1,4 @@
-"""What went over the wire: recorded around the application, so that no client or handler knows of it."""
+"""Records HTTP exchanges around the application, so that neither client nor handlers notice."""
 
 from dataclasses import dataclass, field
 

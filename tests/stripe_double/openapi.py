@@ -45,7 +45,7 @@ def _described() -> Schema:
 
 
 def problems(exchange: Exchange) -> Iterator[str]:
-    """What Stripe's description has against an exchange; requests are held to it only when they were accepted."""
+    """The violations of Stripe's description in an exchange; only accepted requests are checked."""
     operation = _operation(exchange)
     if operation is None or exchange.headers.get("stripe-double-fault", "") in _NOT_STRIPES or not exchange.status:
         return

@@ -1,4 +1,4 @@
-"""The controls for whoever checks a client: resends, two bodies, concurrency, sums; and the settings."""
+"""The controls for checks of a client: resends, two bodies, concurrency, sums; and the settings."""
 
 import asyncio
 from typing import Any
@@ -20,12 +20,12 @@ def send(client: stripe.StripeClient, params: dict[str, Any]) -> None:
 
 
 class TestSightings:
-    """What arrived, be it accepted or not."""
+    """The events that arrived, accepted or not."""
 
     def test_a_resend_is_counted_with_its_first_and_last_moment(
         self, double: Served, client: stripe.StripeClient
     ) -> None:
-        """Across v1, v2 and the stream; what came once is not listed."""
+        """Across v1, v2 and the stream; events that came once are not listed."""
         at_noon(double)
         meter(client)
         cus = customer(client)
@@ -66,7 +66,7 @@ class TestSightings:
         assert conflicting == {"count": 4, "identifiers": [f"bad{number}" for number in range(4)]}
 
     def test_a_fault_hides_nothing(self, double: Served, client: stripe.StripeClient) -> None:
-        """What was dropped unread by Stripe still arrived."""
+        """Events that a fault dropped still count as arrived."""
         meter(client)
         cus = customer(client)
         double.control("faults", [{"fault": "refuse_and_drop"}])

@@ -1,4 +1,4 @@
-"""Scripted faults, as stripe-python sees them, and what they leave behind."""
+"""Scripted faults, as stripe-python sees them, and their traces."""
 
 import time
 from typing import Any

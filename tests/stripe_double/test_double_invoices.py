@@ -1,4 +1,4 @@
-"""What invoices will say: usage by period, final a grace after the period's end."""
+"""The invoices: usage by period, final a grace period after the period's end."""
 
 from datetime import UTC, datetime
 from typing import Any

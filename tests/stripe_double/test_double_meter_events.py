@@ -1,4 +1,4 @@
-"""What Stripe accepts and refuses as a meter event, through both versions of its API."""
+"""Meter events that Stripe accepts and refuses, through both versions of its API."""
 
 import asyncio
 import json

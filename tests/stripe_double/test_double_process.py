@@ -1,4 +1,4 @@
-"""The double as a process: what it remembers when it is killed, and how it stops."""
+"""The double as a process: the state that survives a kill, and its end."""
 
 import os
 import signal

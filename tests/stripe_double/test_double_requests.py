@@ -1,4 +1,4 @@
-"""What every request meets: keys, parameters, paths, idempotency, Request-Id."""
+"""The common handling of all requests: keys, parameters, paths, idempotency, Request-Id."""
 
 import asyncio
 
@@ -46,7 +46,7 @@ class TestKeys:
 
 
 class TestParameters:
-    """What an endpoint doesn't know, it refuses."""
+    """An endpoint refuses parameters that it does not know."""
 
     def test_unknown_parameters_are_refused(self, double: Served, client: stripe.StripeClient) -> None:
         """At the top and inside, in forms and in queries."""
@@ -166,7 +166,7 @@ class TestIdempotency:
 
 
 class TestControls:
-    """What is the double's own."""
+    """The double's own controls."""
 
     def test_health(self, double: Served) -> None:
         """Without a key."""

@@ -85,7 +85,7 @@ class TestSessions:
 
 
 class TestVerdicts:
-    """Every readable request is answered {}; what it was worth is seen later."""
+    """A readable request is always answered {}; its effects are visible later."""
 
     def test_good_and_bad_in_one_request(self, double: Served) -> None:
         """The good ones count; each bad one is reported under its code, a duplicate nowhere."""
@@ -140,7 +140,7 @@ class TestVerdicts:
         assert [each.request.identifier for each in only.sample_errors] == [f"bad{number}" for number in range(5)]
 
     def test_an_identifier_is_one_across_endpoints(self, double: Served) -> None:
-        """What the stream has taken, the synchronous endpoint calls a duplicate."""
+        """An event that the stream has taken is a duplicate for the synchronous endpoint."""
         meter(double.live)
         cus = customer(double.live)
         send(double.stream(), event(cus, "one"))
@@ -151,7 +151,7 @@ class TestVerdicts:
 
 
 class TestLimits:
-    """What the stream refuses at once."""
+    """Requests that the stream refuses at once."""
 
     def test_at_most_100_events_a_request(self, double: Served) -> None:
         """100 are taken; 101, none, or one that can't be read are refused whole."""

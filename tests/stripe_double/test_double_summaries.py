@@ -1,4 +1,4 @@
-"""Event summaries: what Stripe says that it has counted."""
+"""Event summaries: the usage that Stripe has counted."""
 
 from typing import Any
 

@@ -173,7 +173,7 @@ def test_a_line_that_is_to_be_left_out_does_not_count(flag: str) -> None:
 
 
 def test_a_file_is_read_line_by_line() -> None:
-    """Lines that can't be read are named by number, and stop nobody; times are in the switch's zone."""
+    """Unreadable lines are named by number, and do not stop the others; times are in the switch's zone."""
     good = ",".join(f'"{field}"' if '"' not in field else "" for field in row("PJSIP/carrier-1", ""))
     zone = timezone(timedelta(hours=2))
 

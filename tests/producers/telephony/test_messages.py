@@ -74,7 +74,7 @@ def of_vonage(status: str) -> tuple[Usage, ...]:
     ],
 )
 def test_a_message_counts_once_the_carrier_has_it(report: Report, counts: list[str], does_not: list[str]) -> None:
-    """All its reports give one id, for the sender's number; a message that never left gives nothing."""
+    """All its reports have one id and the sender's number; a message that never left has no usage."""
     for status in counts:
         (usage,) = report(status)
         assert (usage.meter, usage.id, usage.number, usage.per_segment()) == ("sms.send", "SM1", US, 2), status
