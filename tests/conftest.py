@@ -9,6 +9,7 @@ Clients and servers are imported by the fixtures that use them: one pure test is
 """
 
 import os
+import signal
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
@@ -49,7 +50,11 @@ ADDRESSES = pytest.StashKey[tuple[str, str]]()  # of Kafka and Redis, once they 
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A worker process of a spread run is told where the servers are, which its controller has started."""
+    """A worker process of a spread run is told where the servers are, which its controller has started.
+
+    Ctrl-C works: a suite that a script has started in the background would ignore it, and so would all of its children.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     told = getattr(config, "workerinput", {}).get("servers")
     if told:
         config.stash[SOURCES] = Sources(*(Source("shared", address) for address in told))
