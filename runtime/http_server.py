@@ -105,11 +105,14 @@ def listen(host: str, port: int, named: str = "BILLING_HTTP_HOST and BILLING_HTT
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         number = error.errno or 0
         why = os.strerror(number) if number > 0 else error.strerror  # below 0: a name that nobody knows
         raise ListenError(f"can't listen at {host}:{port}: {why}: check {named}") from error
+    # Connections inherit it. asyncio sets it only where it has made the listening socket itself.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def _in_words(ended: ConnectionEnd) -> Body:

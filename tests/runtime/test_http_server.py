@@ -1,5 +1,6 @@
 """What a client may cost a server of ours, told by clients that behave badly."""
 
+import socket
 import time
 from contextlib import ExitStack
 from dataclasses import replace
@@ -8,6 +9,7 @@ import pytest
 
 from runtime.http_head import MOST_FIELDS
 from runtime.http_protocol import ConnectionEnd
+from runtime.http_server import listen
 from tests.runtime.served import GET, HURRIED, PATIENT, head, served
 from tests.support.eventually import eventually
 from tests.support.http_serving import status_of
@@ -22,6 +24,14 @@ def test_a_connection_serves_one_request_after_another() -> None:
         client.send(sized + GET + chunked)
         assert [client.answer()[2] for _ in range(3)] == [b"3 bytes", b"0 bytes", b"5 bytes"]
     assert not server.ended
+
+
+def test_an_answer_does_not_wait_for_the_one_before_to_be_acknowledged() -> None:
+    """Given a connection as a server of ours gets it, then what is written is sent at once (no Nagle's algorithm)."""
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_long_body_in_pieces() -> None:
