@@ -1,9 +1,7 @@
 """`make bench-counting`: measures the speed of counting, the freshness of counts, and their memory in Redis."""
 
-import json
 import subprocess
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +11,7 @@ from rich.console import Console
 from bench import contest, memory
 from bench.contest import BENCH_PYTHON, OURS, Contest
 from bench.freshness import Freshness, live
+from bench.report import new_console, progress_on, write_results
 from bench.results import SLOW_RATE, STEADY_RATE, CountingResults
 from bench.servers import Servers, running_servers
 from bench.table import TITLES, show
@@ -21,7 +20,6 @@ from bench.task import TaskOutcome
 DIRECTORY = Path(".local/bench")
 PARTS = ("contest", "live", "memory")
 QUICK_SHARE = 10  # every size is divided by this
-TABLE_WIDTH = 110
 
 app = typer.Typer(add_completion=False)
 
@@ -43,10 +41,8 @@ def counting(
     if quick:
         events, slow_events, identities = (size // QUICK_SHARE for size in (events, slow_events, identities))
         repetitions, seconds = 1, seconds / 4
-    console = Console(width=max(TABLE_WIDTH, Console().width))
-
-    def say(text: str) -> None:
-        console.print(f"[dim]{text}")
+    console = new_console()
+    say = progress_on(console)
 
     say("starting Kafka and Redis")
     outcomes: dict[str, list[TaskOutcome]] = {}
@@ -77,10 +73,7 @@ def _freshness(
 
 
 def _write(results: CountingResults) -> list[Path]:
-    moment = datetime.now(UTC)
-    path = DIRECTORY / f"counting-{moment:%Y%m%d-%H%M%S}.json"
-    document = {"at": moment.isoformat(timespec="seconds"), "titles": TITLES, **results.document()}
-    path.write_text(json.dumps(document, indent=1) + "\n")
+    path = write_results(DIRECTORY, "counting", {"titles": TITLES, **results.document()})
     if not BENCH_PYTHON.exists():
         return [path]
     plot = path.with_suffix(".png")

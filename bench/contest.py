@@ -1,6 +1,5 @@
 """All contestants count the same preloaded topic, in turns: all once, then all again."""
 
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,13 +10,12 @@ from redis import Redis
 
 from bench.aggregator_process import ProcessCounters, ProcessReading, cpu_seconds, running_aggregator
 from bench.servers import PARTITIONS, Servers
-from bench.task import Task, TaskOutcome
+from bench.task import Task, TaskOutcome, run_child
 from bench.topic import preload
 from runtime.settings import KafkaSettings
 from runtime.topics import TopicNames
 
 BENCH_PYTHON = Path(".venv-bench/bin/python")
-LONGEST_SECONDS = 300.0
 POLL_SECONDS = 0.02
 TAKE_TIMES = 5  # times the events of contestants that handle single events: `take` is faster, and needs more of them
 RAW, BARE, OURS, REFOLD = "getmany", "bare", "aggregator", "refold"
@@ -72,16 +70,7 @@ class Contest:
             f"{name}:",
         )
         python = BENCH_PYTHON if name == QUIX else sys.executable
-        ran = subprocess.run(
-            [python, "-m", f"bench.contestants.{_MODULES[name]}", task.text()],
-            capture_output=True,
-            text=True,
-            timeout=LONGEST_SECONDS,
-            check=False,
-        )
-        if ran.returncode:
-            raise RuntimeError(f"{name} ended with {ran.returncode}:\n{ran.stderr[-2000:]}")
-        return TaskOutcome.parse(ran.stdout)
+        return TaskOutcome.parse(run_child(f"bench.contestants.{_MODULES[name]}", task, python))
 
     def _ours(self, redis: Redis) -> dict[str, TaskOutcome]:
         """Measures the first fold of the topic, then the whole fold again after a flush of Redis."""

@@ -1,14 +1,32 @@
 """A contestant's task (its command-line argument) and its outcome (its standard output), both as a line of JSON."""
 
 import json
+import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Self
+
+LONGEST_SECONDS = 300.0  # of a child process
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class JsonLine:
+    """Travels between a benchmark and its child process as a line of JSON."""
+
+    def text(self) -> str:
+        """Returns the line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads the last line of a text: a command-line argument, or all that a process has printed."""
+        return cls(**json.loads(text.splitlines()[-1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Task(JsonLine):
     """Read `events` records of the topic, from its beginning, and count them under `redis_prefix`."""
 
     bootstrap: str
@@ -18,23 +36,14 @@ class Task:
     redis_url: str
     redis_prefix: str
 
-    def text(self) -> str:
-        """As a command-line argument."""
-        return json.dumps(asdict(self))
-
 
 @dataclass(frozen=True, slots=True)
-class TaskOutcome:
+class TaskOutcome(JsonLine):
     """`events` records in `seconds` of elapsed time, with `cpu_seconds` of the contestant's own process."""
 
     events: int
     seconds: float
     cpu_seconds: float
-
-    @classmethod
-    def parse(cls, output: str) -> Self:
-        """From what a contestant printed last."""
-        return cls(**json.loads(output.splitlines()[-1]))
 
     @property
     def rate(self) -> float:
@@ -42,9 +51,23 @@ class TaskOutcome:
         return self.events / self.seconds
 
 
+def run_child(module: str, task: JsonLine, python: str | Path = sys.executable) -> str:
+    """Runs a module with a task; returns what it printed.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    ran = subprocess.run(
+        [python, "-m", module, task.text()], capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
+    )
+    if ran.returncode:
+        raise RuntimeError(f"{module} ended with {ran.returncode}:\n{ran.stderr[-2000:]}")
+    return ran.stdout
+
+
 def told() -> Task:
     """Returns the task of this process."""
-    return Task(**json.loads(sys.argv[-1]))
+    return Task.parse(sys.argv[-1])
 
 
 class Stopwatch:
@@ -68,4 +91,4 @@ class Stopwatch:
     def answer(self) -> None:
         """Prints the outcome."""
         outcome = TaskOutcome(self._done, time.perf_counter() - self._wall, time.process_time() - self._cpu)
-        print(json.dumps(asdict(outcome)), flush=True)  # noqa: T201 - the answer
+        print(outcome.text(), flush=True)  # noqa: T201 - the answer

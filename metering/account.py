@@ -1,5 +1,6 @@
 """An account's billing facts, as `billing.accounts` records them."""
 
+import re
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -7,9 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from metering.limits import ACCOUNT_PATTERN
 
 AccountId = Annotated[str, StringConstraints(pattern=ACCOUNT_PATTERN)]
+_ACCOUNT_ID = re.compile(ACCOUNT_PATTERN)
 StripeCustomerId = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,255}$")]
 LAST_SECOND = 4_102_444_799  # 2099-12-31T23:59:59Z: milliseconds by mistake are refused, no period could be drawn
 UnixSeconds = Annotated[int, Field(ge=0, le=LAST_SECOND)]
+
+
+def is_account_id(text: str) -> bool:
+    """Whether a text may be an account's id (`ACCOUNT_PATTERN`)."""
+    return _ACCOUNT_ID.fullmatch(text) is not None
 
 
 class Account(BaseModel):

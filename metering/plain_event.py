@@ -5,7 +5,6 @@ everything else it says None, and `metering.event` finds out what it is. `tests/
 both read the same.
 """
 
-import re
 from functools import lru_cache
 from typing import Literal
 
@@ -13,14 +12,11 @@ from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
 
 from metering import limits, rfc3339
+from metering.account import is_account_id
 from metering.usage_event import UsageEvent, counted
 
-_ACCOUNT = re.compile(limits.ACCOUNT_PATTERN)
-_TIME = re.compile(rfc3339.PATTERN)
-_AFTER_SECOND = re.compile(r"(\.[0-9]+)?[Zz]")
-_SECOND_ENDS = len("2026-06-20T12:00:00")
 _MOST_UNITS, _LONGEST = limits.MAX_QUANTITY, limits.MAX_ID_LENGTH
-_REMEMBERED = 1 << 16  # accounts, sources, seconds: those of a log come together
+_REMEMBERED = 1 << 16  # accounts, and sources: those of a log come together
 
 
 class _PlainData(Struct, forbid_unknown_fields=True, gc=False):
@@ -46,6 +42,7 @@ class _PlainEvent(Struct, forbid_unknown_fields=True, gc=False):
 
 
 _decode = Decoder(_PlainEvent).decode
+_is_account = lru_cache(_REMEMBERED)(is_account_id)
 
 
 def read_plain(value: bytes, append_ms: int) -> UsageEvent | None:
@@ -57,14 +54,13 @@ def read_plain(value: bytes, append_ms: int) -> UsageEvent | None:
     """
     try:
         event = _decode(value)
-        time = _utc_second(event.time[:_SECOND_ENDS])
+        time = rfc3339.utc_to_unix(event.time)
     except (DecodeError, ValueError):
         return None
     data, event_id = event.data, event.id
     units = 1 if data is None else data.quantity
     if (
         0 <= units <= _MOST_UNITS
-        and _is_utc(event.time[_SECOND_ENDS:])
         and 0 < len(event_id) <= _LONGEST
         and event_id.isprintable()
         and _is_text(event.source)
@@ -77,21 +73,3 @@ def read_plain(value: bytes, append_ms: int) -> UsageEvent | None:
 @lru_cache(_REMEMBERED)
 def _is_text(text: str) -> bool:
     return 0 < len(text) <= _LONGEST and text.isprintable()
-
-
-@lru_cache(_REMEMBERED)
-def _is_account(text: str) -> bool:
-    return _ACCOUNT.fullmatch(text) is not None
-
-
-@lru_cache(_REMEMBERED)
-def _utc_second(text: str) -> int:
-    """Unix seconds of a date-time in UTC, without its fraction and its Z; raises ValueError for what is none."""
-    if _TIME.fullmatch(f"{text}Z") is None:
-        raise ValueError
-    return rfc3339.to_unix(f"{text}Z")
-
-
-@lru_cache(_REMEMBERED)
-def _is_utc(after_second: str) -> bool:
-    return _AFTER_SECOND.fullmatch(after_second) is not None

@@ -1,14 +1,16 @@
 """Date-times as RFC 3339 writes them, to whole Unix seconds."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 # RFC 3339, section 5.6. Second 60 is a leap second; hours stop at 23. Written for Rust's regex engine as well.
-PATTERN = (
-    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]"
-    r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?"
-    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
-)
+_TO_THE_SECOND = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)"
+_FRACTION = r"(\.[0-9]+)?"
+PATTERN = rf"^{_TO_THE_SECOND}{_FRACTION}([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+
+_SECOND, _UTC_END = re.compile(_TO_THE_SECOND), re.compile(rf"{_FRACTION}[Zz]")
+_SECOND_ENDS = len("2026-06-20T12:00:00")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIX_EPOCH_DAY = _EPOCH.toordinal()
@@ -19,8 +21,15 @@ _LAST_MINUTE_OF_DAY = 23 * 60 + 59
 
 @lru_cache(maxsize=1 << 16)  # a log's seconds come together
 def _utc_second(text: str) -> int:
-    """Seconds since 1970-01-01 of `YYYY-MM-DDThh:mm:ss` in UTC; raises like `to_unix`."""
+    """Seconds since 1970-01-01 of `YYYY-MM-DDThh:mm:ss` in UTC; raises like `utc_to_unix`."""
+    if _SECOND.fullmatch(text) is None:
+        raise ValueError("it is no date and time as RFC 3339 writes them")
     return _second(text, 0)
+
+
+@lru_cache(maxsize=1 << 12)  # most writers' fractions are milliseconds, or none
+def _ends_utc(text: str) -> bool:
+    return _UTC_END.fullmatch(text) is not None
 
 
 def _second(text: str, ahead_minutes: int) -> int:
@@ -45,13 +54,24 @@ def to_unix(text: str) -> int:
             offset leads out of the years 1 to 9999.
     """
     if text[-1] in "Zz":
-        return _utc_second(text[:19])
+        return _utc_second(text[:_SECOND_ENDS])
     sign, hours, minutes = text[-6], text[-5:-3], text[-2:]
     ahead_minutes = int(hours) * 60 + int(minutes)
-    second = _second(text[:19], -ahead_minutes if sign == "-" else ahead_minutes)
+    second = _second(text[:_SECOND_ENDS], -ahead_minutes if sign == "-" else ahead_minutes)
     if not FIRST_SECOND <= second <= LAST_SECOND:
         raise ValueError("in UTC it is outside of the years 1 to 9999")
     return second
+
+
+def utc_to_unix(text: str) -> int:
+    """Whole Unix seconds of any text that is a date-time in UTC (`Z`), as `to_unix` gives them.
+
+    Raises:
+        ValueError: it does not match `PATTERN`, has an offset from UTC, or is refused by `to_unix`.
+    """
+    if not _ends_utc(text[_SECOND_ENDS:]):
+        raise ValueError("it does not end as a date-time in UTC does")
+    return _utc_second(text[:_SECOND_ENDS])
 
 
 def from_unix(seconds: int) -> str:

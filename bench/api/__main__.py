@@ -1,11 +1,9 @@
 """`make bench-api`: measures the API's rate and latency for usage requests, compared with a bare FastAPI endpoint."""
 
 import asyncio
-import json
 import time
 import urllib.request
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -13,7 +11,6 @@ from typing import Annotated
 import typer
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
-from rich.console import Console
 
 from api.endpoints.usage import body_of
 from bench.api.fill import Filled, fill
@@ -21,7 +18,7 @@ from bench.api.measuring import CONSTANT, PATHS, USAGE, Bench
 from bench.api.results import ApiResults
 from bench.api.serving import Serving, running_api, running_constant
 from bench.api.table import TITLES, show
-from bench.tables import WIDTH
+from bench.report import new_console, progress_on, write_results
 from local.servers.redis import embedded_redis
 
 DIRECTORY = Path(".local/bench")
@@ -44,10 +41,8 @@ def measure(
     """Measure on a Redis of its own; print the results, and write them to .local/bench/."""
     if quick:
         accounts, seconds, turns = max(1, accounts // QUICK_SHARE), seconds / QUICK_SHARE, 1
-    console = Console(width=max(WIDTH, Console().width))
-
-    def say(text: str) -> None:
-        console.print(f"[dim]{text}")
+    console = new_console()
+    say = progress_on(console)
 
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as closing:
@@ -73,10 +68,7 @@ def measure(
         opened = {name: bench.open(name, rate) for name in (USAGE, CONSTANT)}
     results = ApiResults(accounts, first, alone, closed, opened)
     show(results, console)
-    moment = datetime.now(UTC)
-    path = directory / f"api-{moment:%Y%m%d-%H%M%S}.json"
-    document = {"at": moment.isoformat(timespec="seconds"), "titles": TITLES, **results.document()}
-    path.write_text(json.dumps(document, indent=1) + "\n")
+    path = write_results(directory, "api", {"titles": TITLES, **results.document()})
     console.print(f"written: {path}")
 
 

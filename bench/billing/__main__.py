@@ -1,12 +1,9 @@
 """`make bench-billing`: checks that Stripe gets exactly the counted units in spite of faults, and measures the rate."""
 
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bench.billing import exactness, throughput
 from bench.billing.exactness import Exactness
@@ -14,8 +11,8 @@ from bench.billing.results import BillingResults
 from bench.billing.table import show
 from bench.billing.throughput import NotMeasuredError, Throughput
 from bench.billing.world import new_world
+from bench.report import new_console, progress_on, write_results
 from bench.servers import Servers, running_servers
-from bench.tables import WIDTH
 from metering.meters import CATALOGUE
 
 DIRECTORY = Path(".local/bench")
@@ -42,10 +39,8 @@ def measure(  # noqa: PLR0913 - the options
     if quick:
         units, account_meters = units // QUICK_SHARE, max(len(CATALOGUE), account_meters // QUICK_SHARE)
     accounts = -(-account_meters // len(CATALOGUE))
-    console = Console(width=max(WIDTH, Console().width))
-
-    def say(text: str) -> None:
-        console.print(f"[dim]{text}")
+    console = new_console()
+    say = progress_on(console)
 
     found: Exactness | None = None
     rates: list[Throughput] = []
@@ -72,15 +67,7 @@ def measure(  # noqa: PLR0913 - the options
                 bill_fast(servers, transport)
     results = BillingResults(found, rates, skipped)
     show(results, console)
-    console.print(f"written: {_write(results, directory)}")
-
-
-def _write(results: BillingResults, directory: Path) -> Path:
-    moment = datetime.now(UTC)
-    path = directory / f"billing-{moment:%Y%m%d-%H%M%S}.json"
-    document = {"at": moment.isoformat(timespec="seconds"), **results.document()}
-    path.write_text(json.dumps(document, indent=1) + "\n")
-    return path
+    console.print(f"written: {write_results(directory, 'billing', results.document())}")
 
 
 if __name__ == "__main__":

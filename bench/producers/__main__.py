@@ -1,28 +1,23 @@
 """`make bench-producers`: measures the cost of publishing through the emitter, compared with the bare clients."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bench.producers.results import ProducerResults
 from bench.producers.table import show
 from bench.producers.task import PUBLISHERS, PublishOutcome, PublishTask
+from bench.report import new_console, progress_on, write_results
 from bench.servers import PARTITIONS, Servers, running_servers
-from bench.tables import WIDTH
+from bench.task import run_child
 from runtime.settings import KafkaSettings
 from runtime.topics import create_topics
 
 DIRECTORY = Path(".local/bench")
 PREFIX = "producers-"
-LONGEST_SECONDS = 300.0
 QUICK_SHARE = 10
 
 app = typer.Typer(add_completion=False)
@@ -41,10 +36,8 @@ def measure(
     """Measure on a Kafka of its own; print the results, and write them to .local/bench/."""
     if quick:
         events, seconds, turns = events // QUICK_SHARE, seconds / QUICK_SHARE, 1
-    console = Console(width=max(WIDTH, Console().width))
-
-    def say(text: str) -> None:
-        console.print(f"[dim]{text}")
+    console = new_console()
+    say = progress_on(console)
 
     say("starting Kafka")
     with running_servers(directory.resolve()) as servers:
@@ -52,10 +45,7 @@ def measure(
         turns_of = _turns(servers, turns, say)
         results = ProducerResults(turns_of(events, 0), turns_of(round(rate * seconds), rate))
     show(results, rate, console)
-    moment = datetime.now(UTC)
-    path = directory / f"producers-{moment:%Y%m%d-%H%M%S}.json"
-    document = {"at": moment.isoformat(timespec="seconds"), "rate": rate, **results.document()}
-    path.write_text(json.dumps(document, indent=1) + "\n")
+    path = write_results(directory, "producers", {"rate": rate, **results.document()})
     console.print(f"written: {path}")
 
 
@@ -71,18 +61,11 @@ def _turns(
             say(f"{turn + 1}/{turns}: {events:,} events {f'at {rate:,.0f}/s' if rate else 'as fast as they go'}")
             for name, outcomes in found.items():
                 spool = str(servers.directory / "spool")
-                outcomes.append(_child(PublishTask(name, servers.kafka, PREFIX, spool, events, rate, next(seeds))))
+                task = PublishTask(name, servers.kafka, PREFIX, spool, events, rate, next(seeds))
+                outcomes.append(PublishOutcome.parse(run_child("bench.producers.publish", task)))
         return found
 
     return run
-
-
-def _child(task: PublishTask) -> PublishOutcome:
-    command = [sys.executable, "-m", "bench.producers.publish", task.text()]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False)
-    if ran.returncode:
-        raise RuntimeError(f"{task.publisher} ended with {ran.returncode}:\n{ran.stderr[-2000:]}")
-    return PublishOutcome.parse(ran.stdout)
 
 
 if __name__ == "__main__":

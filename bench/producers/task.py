@@ -1,8 +1,8 @@
 """A publisher's task (its command-line argument) and its outcome (its standard output), both as a line of JSON."""
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Self
+from dataclasses import dataclass
+
+from bench.task import JsonLine
 
 BARE_PYTHON, EMIT_PYTHON = "bare kafka-python", "emit, kafka-python"
 BARE_C, EMIT_C = "bare confluent-kafka", "emit, librdkafka"
@@ -10,7 +10,7 @@ PUBLISHERS = (BARE_PYTHON, EMIT_PYTHON, BARE_C, EMIT_C)
 
 
 @dataclass(frozen=True, slots=True)
-class PublishTask:
+class PublishTask(JsonLine):
     """Publish `events` events, at `rate` events per second or, when that is 0, as fast as it goes.
 
     Attributes:
@@ -31,18 +31,9 @@ class PublishTask:
     rate: float
     seed: int
 
-    def text(self) -> str:
-        """As a command-line argument."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """From a command-line argument."""
-        return cls(**json.loads(text))
-
 
 @dataclass(frozen=True, slots=True)
-class PublishOutcome:
+class PublishOutcome(JsonLine):
     """The cost of publishing.
 
     Attributes:
@@ -58,15 +49,6 @@ class PublishOutcome:
     cpu_seconds: float
     median_us: float
     p99_us: float
-
-    def text(self) -> str:
-        """As a line of JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def parse(cls, output: str) -> Self:
-        """From what a publisher printed last."""
-        return cls(**json.loads(output.splitlines()[-1]))
 
     @property
     def rate(self) -> float:

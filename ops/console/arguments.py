@@ -3,10 +3,9 @@
 import re
 
 from metering import rfc3339
-from metering.limits import ACCOUNT_PATTERN
+from metering.account import is_account_id
 from ops.console.errors import OpsError
 
-_ACCOUNT = re.compile(ACCOUNT_PATTERN)
 _TIME = re.compile(rfc3339.PATTERN)
 
 
@@ -16,7 +15,7 @@ def check_account_id(account: str) -> None:
     Raises:
         OpsError: the text is not an account id.
     """
-    if not _ACCOUNT.fullmatch(account):
+    if not is_account_id(account):
         raise OpsError(f"{account!r} is not an account id: use 1 to 128 of A-Z a-z 0-9 _ . : -")
 
 

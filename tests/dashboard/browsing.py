@@ -1,6 +1,7 @@
 """The billing page in a browser, and what the browser had to say about it."""
 
 import re
+import shutil
 from dataclasses import dataclass, field
 
 from playwright.async_api import ConsoleMessage, Page, expect
@@ -9,8 +10,14 @@ from tests.api.stripe_answers import OneAnswer
 from tests.dashboard.customer import Customer
 
 PAGE = "/dashboard/billing"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 expect.set_options(timeout=10_000)  # the machine may be busy
 EXPECTED_FAILURES = re.compile("Failed to load resource")  # Chromium notes every answer of 400 and above
+
+
+def find_chromium() -> str | None:
+    """The program of this machine's Chromium; None where it has none."""
+    return next(filter(None, map(shutil.which, CHROMIUM)), None)
 
 
 @dataclass

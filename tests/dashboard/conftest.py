@@ -1,6 +1,5 @@
 """A browser for each module, and for each test a window in it on an API with a ledger of its own."""
 
-import shutil
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -12,11 +11,10 @@ from tests.api.calling import settings_of
 from tests.api.folded import folding
 from tests.api.serving import serving
 from tests.api.stripe_answers import OneAnswer
-from tests.dashboard.browsing import Dashboard
+from tests.dashboard.browsing import CHROMIUM, Dashboard, find_chromium
 from tests.dashboard.customer import Customer
 from tests.support.midnight import clear_of_midnight
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WAIT_MS = 10_000
 TEST_SECONDS = 20.0  # no test here takes longer
 
@@ -24,7 +22,7 @@ TEST_SECONDS = 20.0  # no test here takes longer
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[BrowserContext]:
     """Headless Chromium with one profile; without a Chromium on the PATH the tests are skipped."""
-    program = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    program = find_chromium()
     if program is None:
         pytest.skip(f"there is no browser on this machine: looked for {', '.join(CHROMIUM)}")
     async with async_playwright() as playwright:

@@ -1,7 +1,6 @@
 """`make picture`: the dashboard of a stack with demo traffic, as the README shows it."""
 
 import asyncio
-import shutil
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +8,7 @@ from tempfile import TemporaryDirectory
 from playwright.async_api import ViewportSize, async_playwright, expect
 
 from local.demo.accounts import DOCS_ACCOUNT
-from tests.dashboard.browsing import PAGE
+from tests.dashboard.browsing import PAGE, find_chromium
 from tests.support.stack import booted
 
 PICTURE = Path(__file__).parents[2] / "docs" / "dashboard.png"
@@ -18,7 +17,7 @@ SIZE = ViewportSize(width=1100, height=620)
 
 async def take(url: str, key: str, picture: Path) -> None:
     """Signs in with a key, and keeps what the window shows once the totals are there."""
-    program = shutil.which("chromium") or shutil.which("google-chrome") or sys.exit("there is no browser here")
+    program = find_chromium() or sys.exit("there is no browser here")
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = await chromium.new_page(locale="en-GB", viewport=SIZE)
