@@ -76,7 +76,8 @@ def _services(system: System) -> Iterator[Finding]:
 
     What may make Redis refuse writes explains it where nothing is written any more.
     """
-    if why := {each.refuses for each in system.reports if each.refuses and each.age(each.as_of_ms) > BEHIND_SECONDS}:
+    stuck = [each for each in system.reports if each.stalled or each.age(each.as_of_ms) > BEHIND_SECONDS]
+    if why := {each.refuses for each in stuck if each.refuses}:
         yield Finding(T.REDIS_REFUSES, params={"why": ", ".join(sorted(why))})
     if system.whole:
         folded = [each for each in system.reports if not each.stops and each.phase is not ShardPhase.CLEARING]

@@ -47,6 +47,7 @@ SERVICES: list[tuple[System, set[Trouble]]] = [
     (system({}, api_silence=7), set()),
     (system(LONG_AGO | {"refuses": "maxmemory"}, LONG_AGO, api_silence=90), {Trouble.REDIS_REFUSES}),
     (system({"refuses": "snapshot"}), set()),
+    (system(EMPTY | {"stalled": True, "refuses": "maxmemory"}), {Trouble.REDIS_REFUSES}),
 ]
 
 
